@@ -1,0 +1,56 @@
+"""The two queue messages: `gpu-tasks` asks for a task, `gpu-results` tells how it ended. Neither carries a SAS."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from contracts.model import SCHEMA_VERSION, BatchId, Contract, SchemaVersion, Sha256
+
+GPU_TASKS_QUEUE = "gpu-tasks"
+GPU_RESULTS_QUEUE = "gpu-results"
+FINISHED_EVENT = "gpu-task-finished"
+
+# Azure Storage queues take 64 KiB of base64 text: 48 KiB of JSON. A reason is cut far below that.
+MAX_REASON_CHARACTERS = 2_000
+
+
+class GpuTask(Contract):
+    """Asks the `gpu-tasks` trigger to create one Batch task; its spec is already in storage."""
+
+    version: SchemaVersion = SCHEMA_VERSION
+    job: BatchId
+    task: BatchId
+    chunk: int | None = None
+    attempt: int = Field(ge=1)
+    instance_id: str
+
+
+class StageSeconds(Contract):
+    """Wall seconds a task spent in each stage; stages overlap, so they may add up to more than `total`."""
+
+    start: float = 0.0
+    download: float = 0.0
+    decode: float = 0.0
+    score: float = 0.0
+    encode: float = 0.0
+    upload: float = 0.0
+    total: float = 0.0
+
+
+class GpuResult(Contract):
+    """How a GPU task ended. `frames` lists (first, last) runs it wrote; `output_sha256` is of the uploaded blob."""
+
+    version: SchemaVersion = SCHEMA_VERSION
+    job: BatchId
+    task: BatchId
+    chunk: int | None = None
+    attempt: int = Field(ge=1)
+    instance_id: str
+    outcome: Literal["succeeded", "failed"]
+    reason: str | None = Field(default=None, max_length=MAX_REASON_CHARACTERS)
+    frames: tuple[tuple[int, int], ...] = ()
+    output_sha256: Sha256 | None = None
+    output_bytes: int = Field(default=0, ge=0)
+    seconds: StageSeconds = StageSeconds()
+    device: str = ""
+    peak_memory_bytes: int = Field(default=0, ge=0)

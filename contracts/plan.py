@@ -1,0 +1,66 @@
+"""How a job is cut into chunks, with the figures the cut was chosen by."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from contracts.model import Contract
+
+
+class Chunk(Contract):
+    """Frames `first`..`last` (inclusive) of the source, scored by one GPU task.
+
+    `warm_up` frames before `first` are decoded and scored but not written: for models with memory.
+    """
+
+    index: int = Field(ge=0)
+    first: int = Field(ge=0)
+    last: int = Field(ge=0)
+    warm_up: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.last < self.first:
+            raise ValueError(f"last: {self.last} is before first, {self.first}")
+        if self.warm_up > self.first:
+            raise ValueError(f"warm_up: {self.warm_up} frames before frame {self.first} do not exist")
+        return self
+
+    @property
+    def frame_count(self) -> int:
+        return self.last - self.first + 1
+
+
+class PlanFigures(Contract):
+    """What the planner assumed: seconds, workers, chance of losing a node, price."""
+
+    workers: int = Field(ge=1)
+    start_up_seconds: float = Field(ge=0)
+    seconds_per_frame: float = Field(gt=0)
+    node_losses_per_hour: float = Field(ge=0)
+    node_price_per_hour: float = Field(ge=0)
+    workers_per_node: int = Field(default=1, ge=1)
+
+
+class Plan(Contract):
+    """Chunks that cover frames 0..frame_count-1 once each, and what they are expected to take."""
+
+    frame_count: int = Field(ge=1)
+    chunks: tuple[Chunk, ...]
+    figures: PlanFigures
+    expected_seconds: float
+    expected_cost: float
+
+    @model_validator(mode="after")
+    def _covers_every_frame_once(self) -> Self:
+        expected = 0
+        for position, chunk in enumerate(self.chunks):
+            if chunk.index != position or chunk.first != expected:
+                raise ValueError(
+                    f"chunks: number {position} is chunk {chunk.index} and starts at frame {chunk.first}; "
+                    f"expected chunk {position} at frame {expected}"
+                )
+            expected = chunk.last + 1
+        if expected != self.frame_count:
+            raise ValueError(f"chunks: they cover {expected} frames of {self.frame_count}")
+        return self

@@ -1,0 +1,96 @@
+"""The whole of what a GPU task is told. A blob, read by the node through a short-lived SAS URL.
+
+Every URL in it carries a SAS for that one blob or queue and the least permission the task needs, so a spec is a
+secret: it is never logged.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from contracts.model import SCHEMA_VERSION, BatchId, Contract, SchemaVersion, Sha256
+from contracts.video_index import VideoIndex
+
+SPEC_URL_VARIABLE = "ATELIER_TASK_SPEC_URL"
+
+
+class ModelRef(Contract):
+    """A scorer's weights: a style that ships with `gpu_task` (`builtin`), or a blob (`url`). Hash always checked."""
+
+    name: str
+    sha256: Sha256 | None
+    builtin: bool = False
+    url: str | None = None
+
+
+class ScorerOptions(Contract):
+    """What changes the pixels. `max_dimension` is the longer side in pixels; None keeps the source's size."""
+
+    max_dimension: int | None = Field(default=None, ge=16)
+    strength: float = Field(default=1.0, ge=0.0, le=1.0)
+    keep_color: bool = False
+
+
+class SourceRef(Contract):
+    """The video as it was when the job began; `etag` makes every read fail if it was overwritten since."""
+
+    url: str
+    etag: str
+    size: int = Field(ge=1)
+
+
+class TaskIdentity(Contract):
+    """Who a task is, for its messages and its log. `instance_id` is the orchestration that awaits it."""
+
+    job: BatchId
+    task: BatchId
+    chunk: int | None
+    attempt: int = Field(ge=1)
+    instance_id: str
+
+
+class Destinations(Contract):
+    """Where a task writes; each URL has a SAS. `output` can be created, never overwritten."""
+
+    output: str
+    log: str
+    timings: str
+    progress: str
+    results_queue: str
+
+
+class ScoreSpec(Contract):
+    """Score frames `first`..`last` of `source` and upload them as one MP4 segment.
+
+    `index` is the window of the source's index that holds the warm-up frames and the chunk.
+    """
+
+    version: SchemaVersion = SCHEMA_VERSION
+    kind: Literal["score"] = "score"
+    identity: TaskIdentity
+    source: SourceRef
+    index: VideoIndex
+    first: int
+    last: int
+    warm_up: int = 0
+    scorer: str
+    model: ModelRef | None
+    options: ScorerOptions
+    to: Destinations
+
+
+class FitSpec(Contract):
+    """Fit a style network to `style` on frames of `source` and upload its weights as safetensors."""
+
+    version: SchemaVersion = SCHEMA_VERSION
+    kind: Literal["fit"] = "fit"
+    identity: TaskIdentity
+    source: SourceRef
+    index: VideoIndex
+    style: SourceRef
+    recipe: str
+    to: Destinations
+
+
+TaskSpec = Annotated[ScoreSpec | FitSpec, Field(discriminator="kind")]
+task_spec_adapter: TypeAdapter[ScoreSpec | FitSpec] = TypeAdapter(TaskSpec)
