@@ -1,0 +1,97 @@
+"""What a user asks for, validated with one model at both doors (blob upload and HTTP)."""
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from contracts.model import Contract, Sha256, digest
+from contracts.task_spec import ScorerOptions
+
+# Blob metadata key under which an uploader may leave the options of the job as JSON (see triggers/uploads.py).
+OPTIONS_METADATA_KEY = "atelier_options"
+
+SCORERS = ("style-transfer", "identity")
+
+
+def _clean_blob_name(name: str) -> str:
+    parts = name.split("/")
+    if any(part in ("", ".", "..") for part in parts):
+        raise ValueError(f"{name!r} has an empty, '.' or '..' segment; give the name as it is in the container")
+    if any(ord(character) < 32 or ord(character) == 127 for character in name):
+        raise ValueError(f"{name!r} has a control character")
+    return name
+
+
+# 1,024 characters is Azure Storage's own limit for a blob name.
+BlobName = Annotated[str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_clean_blob_name)]
+StyleName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+
+
+class JobOptions(ScorerOptions):
+    """Everything about a job but its input and style.
+
+    `chunk_size` is in frames (None: the planner decides). `max_cost` is in the currency of the node price setting
+    (None: no cap). `on_bad_frame` says what happens to a frame that cannot be scored.
+    """
+
+    chunk_size: int | None = Field(default=None, ge=1)
+    on_bad_frame: Literal["fail"] = "fail"
+    max_bad_frames: int = Field(default=0, ge=0)
+    max_cost: float | None = Field(default=None, gt=0)
+
+
+class JobRequest(Contract):
+    """One video to score. `video` is a blob of container `videos`; `style` a built-in style or `styles/<style>.*`.
+
+    `model` names weights fitted by an earlier job instead (`model` in that job's provenance.json). A `scorer` of
+    `identity` returns frames unchanged and takes neither: it measures what the system itself costs.
+    """
+
+    video: BlobName
+    style: StyleName | None = None
+    model: Sha256 | None = None
+    scorer: Literal["style-transfer", "identity"] = "style-transfer"
+    options: JobOptions = JobOptions()
+
+    @model_validator(mode="after")
+    def _style_where_needed(self) -> Self:
+        given = [name for name in ("style", "model") if getattr(self, name) is not None]
+        if self.scorer == "style-transfer" and len(given) != 1:
+            raise ValueError(f"style: scorer 'style-transfer' needs a style or a model, one of the two; got {given}")
+        if self.scorer == "identity" and given:
+            raise ValueError(f"{given[0]}: given, but scorer 'identity' takes none; leave it out")
+        return self
+
+    def job_id(self, video_etag: str, style_version: str | None) -> str:
+        """The job's id: equal for equal work, so starting it twice is a no-op.
+
+        A readable part from the file's name, then 64 bits of a hash over blob name, etag, style version and options.
+        """
+        identity = digest(self.model_dump(mode="json"), video_etag.strip('"'), (style_version or "").strip('"'))
+        stem = self.video.rsplit("/", 1)[-1].rsplit(".", 1)[0].lower()
+        slug = re.sub(r"[^a-z0-9]+", "-", stem).strip("-")[:24].rstrip("-") or "video"
+        return f"{slug}-{identity[:16]}"
+
+
+class StartInput(Contract):
+    """The orchestrator's input: a checked request, pinned to the versions of its blobs that the door saw."""
+
+    job: str
+    request: JobRequest
+    video_etag: str
+    video_bytes: int
+    style_etag: str | None = None
+    style_blob: str | None = None
+
+
+def field_errors(error: Any) -> list[dict[str, str]]:
+    """A pydantic ValidationError as [{field, value, problem}], for a 400 answer or an error file."""
+    return [
+        {
+            "field": ".".join(str(part) for part in entry["loc"]) or "request",
+            "value": repr(entry.get("input"))[:200],
+            "problem": entry["msg"].removeprefix("Value error, "),
+        }
+        for entry in error.errors(include_url=False, include_context=False)
+    ]

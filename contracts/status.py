@@ -1,0 +1,40 @@
+"""The custom status of a job's orchestration: the one answer to "where is my job?". Under 16 KB by construction."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from contracts.model import Contract
+
+Phase = Literal["starting", "probing", "preparing", "scoring", "stitching", "publishing", "finished", "failed"]
+
+
+class JobStatus(Contract):
+    """`seconds_left` is None while nothing has been measured. `cost` counts node time so far, failures included."""
+
+    phase: Phase = "starting"
+    video: str
+    style: str | None = None
+    chunks: int = 0
+    chunks_done: int = 0
+    frames: int = 0
+    frames_done: int = 0
+    retries: int = 0
+    seconds_left: float | None = None
+    expected_seconds: float | None = None
+    cost: float = 0.0
+    output: str | None = None
+    reason: str | None = Field(default=None, max_length=4_000)
+
+
+class JobResult(Contract):
+    """The orchestration's output once it has Completed. Names are blobs of container `outputs`."""
+
+    job: str
+    output: str
+    ledger: str
+    provenance: str
+    frames: int
+    output_bytes: int
+    output_sha256: str
+    cost: float
