@@ -31,6 +31,13 @@ class ScorerOptions(Contract):
     keep_color: bool = False
 
 
+class EncoderOptions(Contract):
+    """libx264's constant rate factor (lower is better and larger) and preset, for segments and so for the output."""
+
+    crf: int = Field(default=17, ge=0, le=51)
+    preset: str = "veryfast"
+
+
 class SourceRef(Contract):
     """The video as it was when the job began; `etag` makes every read fail if it was overwritten since."""
 
@@ -76,6 +83,7 @@ class ScoreSpec(Contract):
     scorer: str
     model: ModelRef | None
     options: ScorerOptions
+    encoder: EncoderOptions = EncoderOptions()
     to: Destinations
 
 

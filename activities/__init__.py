@@ -1,0 +1,1 @@
+"""The workflow's hands: one file per activity, every one safe to run twice."""

@@ -1,0 +1,95 @@
+"""Azure Batch: one Batch job per run of an Atelier job, one Batch task per attempt at a chunk."""
+
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+from azure.batch import BatchClient
+from azure.batch import models as batch
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.identity import DefaultAzureCredential
+
+from activities.settings import settings
+from contracts.task_spec import SPEC_URL_VARIABLE
+
+# Results, logs and timings go to storage; what a node keeps of a task is only for looking at a node by hand.
+RETENTION = timedelta(hours=6)
+
+
+@cache
+def client() -> BatchClient:
+    """A client for the account of the settings: by key where one is set, else by the app's identity."""
+    known = settings()
+    credential: Any = (
+        AzureNamedKeyCredential(known.batch_account_name, known.batch_account_key)
+        if known.batch_account_key
+        else DefaultAzureCredential()
+    )
+    return BatchClient(known.batch_endpoint, credential)
+
+
+def create_task(batch_job: str, task: str, spec_url: str) -> bool:
+    """Create the Batch task, and its job if this is the first; False where the task existed.
+
+    Raises:
+        azure.core.exceptions.HttpResponseError: Batch refused or cannot be reached.
+    """
+    try:
+        return _add_task(batch_job, task, spec_url)
+    except ResourceNotFoundError:
+        _create_job(batch_job)
+        return _add_task(batch_job, task, spec_url)
+
+
+def find_task(batch_job: str, task: str) -> batch.BatchTask | None:
+    """The Batch task, or None where it or its job does not exist."""
+    try:
+        return client().get_task(batch_job, task)
+    except ResourceNotFoundError:
+        return None
+
+
+def end_job(batch_job: str) -> None:
+    """Terminate the Batch job and whatever of it still runs; no-op where it has ended or never began.
+
+    Every job is ended because the quota counts active jobs (100-300 by default).
+    """
+    try:
+        # Not awaited: the request is sent before this returns, and the poller only looks every 5 s for the state.
+        client().begin_terminate_job(batch_job)
+    except ResourceNotFoundError:
+        return
+    except HttpResponseError as error:
+        if error.status_code != 409:  # it is completed or being terminated already
+            raise
+
+
+def _create_job(batch_job: str) -> None:
+    pool = batch.BatchPoolInfo(pool_id=settings().batch_pool_id)
+    try:
+        client().create_job(batch.BatchJobCreateOptions(id=batch_job, pool_info=pool))
+    except ResourceExistsError:
+        return  # another submission of the same job was faster
+
+
+def _add_task(batch_job: str, task: str, spec_url: str) -> bool:
+    known = settings()
+    image = known.batch_container_image
+    options = batch.BatchTaskCreateOptions(
+        id=task,
+        command_line=known.batch_task_command,
+        environment_settings=[batch.EnvironmentSetting(name=SPEC_URL_VARIABLE, value=spec_url)],
+        # Attempts are the workflow's, each with its own task id; Batch itself only repeats what a lost node took along.
+        constraints=batch.BatchTaskConstraints(
+            max_wall_clock_time=timedelta(seconds=known.task_max_seconds),
+            max_task_retry_count=0,
+            retention_time=RETENTION,
+        ),
+        container_settings=batch.BatchTaskContainerSettings(image_name=image) if image else None,
+    )
+    try:
+        client().create_task(batch_job, options)
+    except ResourceExistsError:
+        return False
+    return True

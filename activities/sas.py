@@ -1,0 +1,108 @@
+"""Shared access signatures: what a GPU task is given instead of keys.
+
+On an account reached with a key (the local stack) the key signs; on one reached with an identity (Azure) a
+user-delegation key signs, so that no account key exists at all.
+"""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from azure.storage.blob import BlobSasPermissions, BlobServiceClient, generate_blob_sas
+from azure.storage.queue import QueueSasPermissions, QueueServiceClient, generate_queue_sas
+
+# A node's clock may be behind ours; Azure's own advice is 15 minutes.
+CLOCK_SKEW = timedelta(minutes=15)
+# Azure hands out user-delegation keys for at most 7 days. A key must outlive every SAS it signs.
+DELEGATION_KEY_LIFE = timedelta(days=6)
+
+
+class Signer(Protocol):
+    """Gives `generate_*_sas` what it signs with, for a SAS that ends at `expiry`."""
+
+    def __call__(self, expiry: datetime) -> dict[str, Any]: ...
+
+
+class KeySigner:
+    """Signs with the account key."""
+
+    def __init__(self, account_name: str, account_key: str) -> None:
+        self._arguments = {"account_name": account_name, "account_key": account_key}
+
+    def __call__(self, expiry: datetime) -> dict[str, Any]:
+        return self._arguments
+
+
+class DelegationSigner:
+    """Signs with a user-delegation key, asked for once and renewed before a SAS would outlive it."""
+
+    def __init__(self, account_name: str, get_key: Callable[[datetime, datetime], Any]) -> None:
+        self._account_name, self._get_key, self._lock = account_name, get_key, threading.Lock()
+        self._key: Any = None
+        self._until = datetime.min.replace(tzinfo=UTC)
+
+    def __call__(self, expiry: datetime) -> dict[str, Any]:
+        with self._lock:
+            if self._until < expiry:
+                now = datetime.now(UTC)
+                until = max(now + DELEGATION_KEY_LIFE, expiry)
+                self._key = self._get_key(now - CLOCK_SKEW, until)
+                self._until = until
+            return {"account_name": self._account_name, "user_delegation_key": self._key}
+
+
+def blob_signer(service: BlobServiceClient) -> Signer:
+    if key := _account_key(service):
+        return KeySigner(str(service.account_name), key)
+    return DelegationSigner(
+        str(service.account_name),
+        lambda start, expiry: service.get_user_delegation_key(key_start_time=start, key_expiry_time=expiry),
+    )
+
+
+def queue_signer(service: QueueServiceClient) -> Signer:
+    if key := _account_key(service):
+        return KeySigner(str(service.account_name), key)
+    return DelegationSigner(
+        str(service.account_name), lambda start, expiry: service.get_user_delegation_key(start=start, expiry=expiry)
+    )
+
+
+def blob_sas_url(
+    service: BlobServiceClient, signer: Signer, container: str, blob: str, permission: str, hours: float
+) -> str:
+    """A URL for one blob with `permission`: letters of r(ead), c(reate), w(rite)."""
+    start, expiry = _validity(hours)
+    token = generate_blob_sas(
+        container_name=container,
+        blob_name=blob,
+        permission=BlobSasPermissions.from_string(permission),
+        start=start,
+        expiry=expiry,
+        **signer(expiry),
+    )
+    return f"{service.url.rstrip('/')}/{container}/{quote(blob, safe='/~')}?{token}"
+
+
+def queue_sas_url(service: QueueServiceClient, signer: Signer, queue: str, permission: str, hours: float) -> str:
+    """A URL for one queue with `permission`: letters of r(ead), a(dd), u(pdate), p(rocess)."""
+    start, expiry = _validity(hours)
+    token = generate_queue_sas(
+        queue_name=queue,
+        permission=QueueSasPermissions.from_string(permission),
+        start=start,
+        expiry=expiry,
+        **signer(expiry),
+    )
+    return f"{service.url.rstrip('/')}/{queue}?{token}"
+
+
+def _validity(hours: float) -> tuple[datetime, datetime]:
+    now = datetime.now(UTC)
+    return now - CLOCK_SKEW, now + timedelta(hours=hours)
+
+
+def _account_key(service: Any) -> str | None:
+    return getattr(service.credential, "account_key", None)

@@ -1,0 +1,126 @@
+"""The two storage accounts: clients, JSON blobs and SAS URLs.
+
+An account is reached by Azure's connection convention: `<NAME>` is a connection string, or `<NAME>__blobServiceUri` and
+`<NAME>__queueServiceUri` are addresses that the app's identity may use.
+"""
+
+import os
+from collections.abc import Mapping
+from functools import cache, cached_property
+from typing import Any
+
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.identity import DefaultAzureCredential
+from azure.storage.blob import BlobServiceClient, ContainerClient, ContentSettings
+from azure.storage.queue import QueueServiceClient, TextBase64EncodePolicy
+
+from activities import sas
+from contracts.model import Contract
+from contracts.settings import SettingsError
+
+JSON = ContentSettings(content_type="application/json")
+
+
+class Account:
+    """One storage account. Thread-safe, as the SDK's clients are."""
+
+    def __init__(self, name: str, environ: Mapping[str, str]) -> None:
+        self.name, self._environ = name, environ
+
+    @cached_property
+    def blobs(self) -> BlobServiceClient:
+        return _service(BlobServiceClient, self.name, "blobServiceUri", self._environ)
+
+    @cached_property
+    def queues(self) -> QueueServiceClient:
+        return _service(QueueServiceClient, self.name, "queueServiceUri", self._environ)
+
+    @cached_property
+    def _blob_signer(self) -> sas.Signer:
+        return sas.blob_signer(self.blobs)
+
+    @cached_property
+    def _queue_signer(self) -> sas.Signer:
+        return sas.queue_signer(self.queues)
+
+    def container(self, container: str) -> ContainerClient:
+        return self.blobs.get_container_client(container)
+
+    def read_json[T: Contract](self, container: str, blob: str, model: type[T]) -> T:
+        """The blob as `model`.
+
+        Raises:
+            azure.core.exceptions.ResourceNotFoundError: no such blob.
+        """
+        return model.model_validate_json(self.container(container).download_blob(blob).readall())
+
+    def find_json[T: Contract](self, container: str, blob: str, model: type[T]) -> T | None:
+        """The blob as `model`, or None where it does not exist."""
+        try:
+            return self.read_json(container, blob, model)
+        except ResourceNotFoundError:
+            return None
+
+    def write_json(self, container: str, blob: str, value: Contract) -> None:
+        self.write_text(container, blob, value.to_json())
+
+    def write_text(self, container: str, blob: str, text: str) -> None:
+        self.container(container).upload_blob(blob, text.encode(), overwrite=True, content_settings=JSON)
+
+    def create_text(self, container: str, blob: str, text: str) -> bool:
+        """Create the blob; False where it was there already (it is left as it is)."""
+        try:
+            self.container(container).upload_blob(blob, text.encode(), overwrite=False, content_settings=JSON)
+        except ResourceExistsError:
+            return False
+        return True
+
+    def exists(self, container: str, blob: str) -> bool:
+        return self.container(container).get_blob_client(blob).exists()
+
+    def delete_prefix(self, container: str, prefix: str) -> int:
+        """Delete every blob under `prefix`; the number deleted."""
+        client, count = self.container(container), 0
+        for name in list(client.list_blob_names(name_starts_with=prefix)):
+            try:
+                client.delete_blob(name)
+            except ResourceNotFoundError:
+                continue  # another clean-up was faster: the blob is gone, as wished
+            count += 1
+        return count
+
+    def blob_sas_url(self, container: str, blob: str, permission: str, hours: float) -> str:
+        return sas.blob_sas_url(self.blobs, self._blob_signer, container, blob, permission, hours)
+
+    def queue_sas_url(self, queue: str, permission: str, hours: float) -> str:
+        return sas.queue_sas_url(self.queues, self._queue_signer, queue, permission, hours)
+
+    def send(self, queue: str, message: Contract) -> None:
+        """Send `message` as base64 text, which is what the Functions host expects; it never expires."""
+        client = self.queues.get_queue_client(queue, message_encode_policy=TextBase64EncodePolicy())
+        client.send_message(message.to_json(), time_to_live=-1)
+
+
+@cache
+def data_account() -> Account:
+    """The account users may reach: videos, styles, outputs."""
+    return Account("DATA_STORAGE", os.environ)
+
+
+@cache
+def system_account() -> Account:
+    """The account only the system reaches: jobs, models, logs, dead letters, queues."""
+    return Account("SYSTEM_STORAGE", os.environ)
+
+
+@cache
+def _credential() -> DefaultAzureCredential:
+    return DefaultAzureCredential()
+
+
+def _service(kind: Any, name: str, uri_key: str, environ: Mapping[str, str]) -> Any:
+    if connection := environ.get(name):
+        return kind.from_connection_string(connection)
+    if uri := environ.get(f"{name}__{uri_key}"):
+        return kind(uri, credential=_credential())
+    raise SettingsError(f"{name} is not set; give a connection string, or {name}__{uri_key} to use the app's identity")

@@ -1,0 +1,96 @@
+"""Where things lie in storage: the one place that knows container and blob names.
+
+Two accounts, so that what users may reach and what only the system touches never share a key or a policy.
+"""
+
+import re
+
+# Data account: users may be given access to these.
+VIDEOS, STYLES, IMAGES, OUTPUTS = "videos", "styles", "images", "outputs"
+# System account: never.
+JOBS, MODELS, LOGS, DEADLETTER = "jobs", "models", "logs", "deadletter"
+
+DATA_CONTAINERS = (VIDEOS, STYLES, IMAGES, OUTPUTS)
+SYSTEM_CONTAINERS = (JOBS, MODELS, LOGS, DEADLETTER)
+ERROR_SUFFIX = ".error.json"
+
+
+def chunk_name(chunk: int) -> str:
+    return f"c{chunk:05d}"
+
+
+def chunk_task(chunk: int, attempt: int) -> str:
+    return f"{chunk_name(chunk)}-a{attempt}"
+
+
+def fit_task(attempt: int) -> str:
+    return f"fit-a{attempt}"
+
+
+def chunk_instance(job: str, chunk: int, run: int) -> str:
+    """Instance id of a chunk's sub-orchestration."""
+    return f"{job}:r{run}:{chunk_name(chunk)}"
+
+
+def batch_job(job: str, run: int) -> str:
+    """Batch job of a job's run: a Batch job that has ended takes no more tasks, so a rerun gets its own."""
+    return job if run == 1 else f"{job}-r{run}"
+
+
+def index_blob(job: str) -> str:
+    return f"{job}/index.json"
+
+
+def plan_blob(job: str) -> str:
+    return f"{job}/plan.json"
+
+
+def model_ref_blob(job: str) -> str:
+    return f"{job}/model.json"
+
+
+def ended_blob(job: str, run: int) -> str:
+    """Present once a run is over: whatever of it still wakes up stops."""
+    return f"{job}/ended-r{run}.json"
+
+
+def spec_blob(job: str, task: str, run: int) -> str:
+    return f"{job}/specs/r{run}-{task}.json"
+
+
+def segment_prefix(job: str, chunk: int | None = None) -> str:
+    return f"{job}/segments/" + ("" if chunk is None else f"{chunk_name(chunk)}-")
+
+
+def segment_blob(job: str, task: str, run: int) -> str:
+    return f"{job}/segments/{task}-r{run}.mp4"
+
+
+def progress_prefix(job: str) -> str:
+    return f"{job}/progress/"
+
+
+def progress_blob(job: str, task: str) -> str:
+    return f"{job}/progress/{task}"
+
+
+def log_blob(job: str, task: str, run: int) -> str:
+    return f"{job}/{task}-r{run}.log"
+
+
+def timings_blob(job: str, task: str, run: int) -> str:
+    return f"{job}/{task}-r{run}.timings.json"
+
+
+def model_blob(key: str) -> str:
+    return f"{key}.safetensors"
+
+
+def output_blob(job: str, name: str) -> str:
+    return f"{job}/{name}"
+
+
+def style_name(blob: str) -> str | None:
+    """`great-wave` for blob `great-wave.jpg`; None where the file name is no style name."""
+    stem, dot, _ = blob.rpartition(".")
+    return stem if dot and re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", stem) else None

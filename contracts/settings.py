@@ -1,0 +1,108 @@
+"""The app's settings: one table of name, default and help; read once and frozen.
+
+Connections to storage follow Azure's own convention and are not in this table: `DATA_STORAGE` and `SYSTEM_STORAGE` are
+connection strings, or `DATA_STORAGE__blobServiceUri` and `__queueServiceUri` are addresses reached with an identity.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+
+class SettingsError(ValueError):
+    """A setting is missing or does not parse; the message names it, its value and what is allowed."""
+
+
+def _setting(name: str, default: Any, help: str) -> Any:
+    return field(default=default, metadata={"name": name, "help": help})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    batch_endpoint: str = _setting("BATCH_ENDPOINT", "", "Address of the Batch account, https://... (required)")
+    batch_account_name: str = _setting("BATCH_ACCOUNT_NAME", "", "Batch account name; needed only with a key")
+    batch_account_key: str = _setting(
+        "BATCH_ACCOUNT_KEY", "", "Key of the local Batch service; in Azure leave it empty: the app uses its identity"
+    )
+    batch_pool_id: str = _setting("BATCH_POOL_ID", "atelier", "Pool that GPU tasks run on")
+    batch_task_command: str = _setting(
+        "BATCH_TASK_COMMAND", "python -m gpu_task", "Command line of a GPU task; not run in a shell"
+    )
+    batch_container_image: str = _setting(
+        "BATCH_CONTAINER_IMAGE", "", "Container image of a GPU task; empty runs the command on the node itself"
+    )
+    pool_nodes: int = _setting("POOL_NODES", 1, "Most nodes the pool grows to; the planner counts on them")
+    pool_slots_per_node: int = _setting("POOL_SLOTS_PER_NODE", 1, "GPU tasks a node runs at once (one per GPU)")
+    node_price_per_hour: float = _setting("NODE_PRICE_PER_HOUR", 0.0, "Price of one node for an hour, any currency")
+    node_losses_per_hour: float = _setting(
+        "NODE_LOSSES_PER_HOUR", 0.05, "Chance of losing a node within an hour; spot nodes are lost more often"
+    )
+    start_up_seconds: float = _setting(
+        "START_UP_SECONDS", 8.0, "Seconds from a task's start to its first frame, until measured"
+    )
+    seconds_per_megapixel: float = _setting(
+        "SECONDS_PER_MEGAPIXEL", 0.8, "Seconds to score one megapixel of one frame, until measured"
+    )
+    max_attempts: int = _setting("MAX_ATTEMPTS", 3, "Tries of one chunk or fit before the job fails")
+    poll_seconds: float = _setting(
+        "GPU_TASK_POLL_SECONDS", 60.0, "Seconds without a result before Batch is asked what became of a task"
+    )
+    task_max_seconds: int = _setting(
+        "GPU_TASK_MAX_SECONDS", 7200, "Wall-clock limit of one GPU task; Batch ends it after that"
+    )
+    progress_seconds: float = _setting(
+        "PROGRESS_SECONDS", 2.0, "Shortest time between two updates of a job's progress; grows with the job's age"
+    )
+    sas_hours: float = _setting("SAS_HOURS", 24.0, "Hours that the SAS in a task's spec are valid")
+    chunks_per_group: int = _setting(
+        "CHUNKS_PER_GROUP", 500, "Most sub-orchestrations under one orchestration; wider jobs are grouped"
+    )
+    max_chunks: int = _setting("MAX_CHUNKS", 20_000, "Most chunks of one job")
+    max_frames: int = _setting(
+        "MAX_FRAMES", 1_000_000, "Most frames of one video; the default is 9 hours at 30 a second"
+    )
+    max_pixels: int = _setting("MAX_PIXELS", 8192 * 4320, "Most pixels of one frame")
+    fit_recipe: str = _setting(
+        "FIT_RECIPE", "squeezenet-v1", "Recipe that fits an uploaded style: see gpu_task/recipes.py"
+    )
+    uploads_source: str = _setting(
+        "UPLOADS_SOURCE", "LogsAndContainerScan", "Source of blob events; Flex Consumption requires EventGrid"
+    )
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
+        """Read every setting from `environ`.
+
+        Raises:
+            SettingsError: a value does not parse, or a required one is missing.
+        """
+        values = {f.name: _parse(f, environ) for f in dataclasses.fields(cls) if f.metadata["name"] in environ}
+        settings = cls(**values)
+        if not settings.batch_endpoint:
+            raise SettingsError("BATCH_ENDPOINT is not set; give the address of the Batch account")
+        return settings
+
+    @property
+    def workers(self) -> int:
+        """GPU tasks that can run at once."""
+        return self.pool_nodes * self.pool_slots_per_node
+
+
+def table() -> list[tuple[str, str, str]]:
+    """(name, default, help) of every setting, for the documentation and its test."""
+    return [(f.metadata["name"], str(f.default), f.metadata["help"]) for f in dataclasses.fields(Settings)]
+
+
+def _parse(spec: dataclasses.Field[Any], environ: Mapping[str, str]) -> Any:
+    name, text = spec.metadata["name"], environ[spec.metadata["name"]]
+    if isinstance(spec.default, str):
+        return text
+    kind = int if isinstance(spec.default, int) else float
+    try:
+        value = kind(text)
+    except ValueError:
+        raise SettingsError(f"{name} is {text!r}, which is not of type {kind.__name__}") from None
+    if value < 0:
+        raise SettingsError(f"{name} is {text!r}; it must not be negative")
+    return value
