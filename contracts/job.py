@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from contracts.model import Contract, Sha256, digest
+from contracts.model import BatchId, Contract, Sha256, digest
 from contracts.task_spec import ScorerOptions
 
 # Blob metadata key under which an uploader may leave the options of the job as JSON (see triggers/uploads.py).
@@ -75,12 +75,16 @@ class JobRequest(Contract):
 
 
 class StartInput(Contract):
-    """The orchestrator's input: a checked request, pinned to the versions of its blobs that the door saw."""
+    """The orchestrator's input: a checked request, pinned to the versions of its blobs that the door saw.
 
-    job: str
+    `run` counts the times this job was started: 1, and one more whenever a failed or cancelled job is started again.
+    """
+
+    job: BatchId
+    run: int = Field(default=1, ge=1)
     request: JobRequest
     video_etag: str
-    video_bytes: int
+    video_bytes: int = Field(ge=0)
     style_etag: str | None = None
     style_blob: str | None = None
 

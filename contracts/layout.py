@@ -37,6 +37,10 @@ def batch_job(job: str, run: int) -> str:
     return job if run == 1 else f"{job}-r{run}"
 
 
+def start_blob(job: str) -> str:
+    return f"{job}/start.json"
+
+
 def index_blob(job: str) -> str:
     return f"{job}/index.json"
 
@@ -56,6 +60,14 @@ def ended_blob(job: str, run: int) -> str:
 
 def spec_blob(job: str, task: str, run: int) -> str:
     return f"{job}/specs/r{run}-{task}.json"
+
+
+def outcome_prefix(job: str) -> str:
+    return f"{job}/outcomes/"
+
+
+def outcome_blob(job: str, chunk: int) -> str:
+    return f"{job}/outcomes/{chunk_name(chunk)}.json"
 
 
 def segment_prefix(job: str, chunk: int | None = None) -> str:

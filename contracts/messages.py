@@ -19,6 +19,7 @@ class GpuTask(Contract):
 
     version: SchemaVersion = SCHEMA_VERSION
     job: BatchId
+    run: int = Field(default=1, ge=1)
     task: BatchId
     chunk: int | None = None
     attempt: int = Field(ge=1)

@@ -1,0 +1,59 @@
+"""Every activity as a Durable function: JSON in, contract in the middle, JSON out.
+
+An activity that raises JobRefused answers with `Refused` instead of failing, so that the workflow's retries are spent
+only on what may pass by itself.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import azure.durable_functions as df
+
+from activities.end_run import end_run
+from activities.find_model import find_model
+from activities.inspect_gpu_task import inspect_gpu_task
+from activities.measure_progress import measure_progress
+from activities.plan_chunks import plan_chunks
+from activities.probe_video import probe_video
+from activities.publish import publish
+from activities.refusal import JobRefused
+from activities.stitch_video import stitch_video
+from activities.submit_chunk import submit_chunk
+from activities.submit_fit import submit_fit
+from activities.verify_chunk import verify_chunk
+from activities.verify_fit import verify_fit
+from contracts.job import StartInput
+from contracts.model import Contract
+from contracts.steps import Check, EndInput, PublishInput, Refused, RunRef, TaskRef
+
+log = logging.getLogger(__name__)
+bp = df.Blueprint()
+
+
+def activity[I: Contract](function: Callable[[I], Contract], takes: type[I]) -> None:
+    """Register `function` under its own name."""
+
+    def run(payload: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return function(takes.model_validate(payload)).model_dump(mode="json")
+        except JobRefused as refusal:
+            log.warning("%s refused: %s", function.__name__, refusal)
+            return Refused(refused=str(refusal)).model_dump(mode="json")
+
+    run.__name__ = run.__qualname__ = function.__name__
+    bp.activity_trigger(input_name="payload")(run)
+
+
+activity(probe_video, StartInput)
+activity(plan_chunks, StartInput)
+activity(find_model, RunRef)
+activity(submit_fit, TaskRef)
+activity(verify_fit, Check)
+activity(submit_chunk, TaskRef)
+activity(inspect_gpu_task, TaskRef)
+activity(verify_chunk, Check)
+activity(measure_progress, RunRef)
+activity(stitch_video, RunRef)
+activity(publish, PublishInput)
+activity(end_run, EndInput)

@@ -1,0 +1,57 @@
+"""What every submission of GPU work shares: the spec's parts with their SAS, and the message on `gpu-tasks`."""
+
+from activities.settings import settings
+from activities.storage import data_account, system_account
+from contracts import layout
+from contracts.job import StartInput
+from contracts.messages import GPU_RESULTS_QUEUE, GPU_TASKS_QUEUE, GpuTask
+from contracts.steps import TaskRef
+from contracts.task_spec import Destinations, FitSpec, ScoreSpec, SourceRef, TaskIdentity
+
+
+def has_ended(job: str, run: int) -> bool:
+    """Whether the run is over: whatever of it still wakes up must stop."""
+    return system_account().exists(layout.JOBS, layout.ended_blob(job, run))
+
+
+def read_start(job: str) -> StartInput:
+    return system_account().read_json(layout.JOBS, layout.start_blob(job), StartInput)
+
+
+def identity(task: TaskRef) -> TaskIdentity:
+    return TaskIdentity(
+        job=task.job, task=task.task, chunk=task.chunk, attempt=task.attempt, instance_id=task.instance_id
+    )
+
+
+def video_source(start: StartInput) -> SourceRef:
+    url = data_account().blob_sas_url(layout.VIDEOS, start.request.video, "r", settings().sas_hours)
+    return SourceRef(url=url, etag=start.video_etag, size=start.video_bytes)
+
+
+def destinations(task: TaskRef, container: str, output: str) -> Destinations:
+    """Where a task writes. Its output it may create and read back, never overwrite; the rest is its own alone."""
+    system, hours = system_account(), settings().sas_hours
+    job, name, run = task.job, task.task, task.run
+    return Destinations(
+        output=system.blob_sas_url(container, output, "rc", hours),
+        log=system.blob_sas_url(layout.LOGS, layout.log_blob(job, name, run), "cw", hours),
+        timings=system.blob_sas_url(layout.LOGS, layout.timings_blob(job, name, run), "cw", hours),
+        progress=system.blob_sas_url(layout.JOBS, layout.progress_blob(job, name), "cw", hours),
+        results_queue=system.queue_sas_url(GPU_RESULTS_QUEUE, "a", hours),
+    )
+
+
+def hand_over(task: TaskRef, spec: ScoreSpec | FitSpec) -> None:
+    """Write the spec and put its message on `gpu-tasks`. Twice is harmless: the Batch task has one id."""
+    system = system_account()
+    system.write_json(layout.JOBS, layout.spec_blob(task.job, task.task, task.run), spec)
+    message = GpuTask(
+        job=task.job,
+        run=task.run,
+        task=task.task,
+        chunk=task.chunk,
+        attempt=task.attempt,
+        instance_id=task.instance_id,
+    )
+    system.send(GPU_TASKS_QUEUE, message)

@@ -1,0 +1,54 @@
+"""Activity `inspect_gpu_task`: the safety net. A task has said nothing for a while: what do storage and Batch know?"""
+
+from azure.batch import models as batch
+
+from activities import batch as batch_service
+from activities import gpu_tasks, models
+from activities.storage import system_account
+from contracts import layout
+from contracts.messages import MAX_REASON_CHARACTERS, GpuResult, StageSeconds
+from contracts.steps import Inspection, TaskRef
+
+
+def inspect_gpu_task(task: TaskRef) -> Inspection:
+    """Where the task stands. A task that ended without a word succeeded if, and only if, its output exists."""
+    if gpu_tasks.has_ended(task.job, task.run):
+        return Inspection(state="ended")
+    found = batch_service.find_task(layout.batch_job(task.job, task.run), task.task)
+    if found is None:
+        return Inspection(state="missing")
+    if found.state != batch.BatchTaskState.COMPLETED:
+        return Inspection(state="running")
+    return Inspection(state="finished", result=_result(task, found))
+
+
+def _result(task: TaskRef, found: batch.BatchTask) -> GpuResult:
+    common = {"job": task.job, "task": task.task, "chunk": task.chunk, "attempt": task.attempt}
+    seconds = StageSeconds(total=_seconds(found))
+    if _output_exists(task):
+        return GpuResult(**common, instance_id=task.instance_id, outcome="succeeded", seconds=seconds)
+    reason = f"task {task.task} ended without a result: {_why(found)}"[:MAX_REASON_CHARACTERS]
+    return GpuResult(**common, instance_id=task.instance_id, outcome="failed", reason=reason, seconds=seconds)
+
+
+def _output_exists(task: TaskRef) -> bool:
+    if task.chunk is None:
+        return models.exists(gpu_tasks.read_start(task.job))
+    return system_account().exists(layout.JOBS, layout.segment_blob(task.job, task.task, task.run))
+
+
+def _why(found: batch.BatchTask) -> str:
+    info = found.execution_info
+    if info is None:
+        return "Batch does not say why"
+    parts = [f"exit code {info.exit_code}"] if info.exit_code is not None else []
+    if info.failure_info is not None:
+        parts.append(f"{info.failure_info.code}: {info.failure_info.message}")
+    return ", ".join(parts) or "Batch does not say why"
+
+
+def _seconds(found: batch.BatchTask) -> float:
+    info = found.execution_info
+    if info is None or info.start_time is None or info.end_time is None:
+        return 0.0
+    return max(0.0, (info.end_time - info.start_time).total_seconds())

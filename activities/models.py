@@ -1,0 +1,79 @@
+"""Which weights a job is scored with: a built-in style's, or those fitted to an uploaded one, by content address."""
+
+from typing import Any
+
+from activities.refusal import JobRefused
+from activities.settings import settings
+from activities.storage import data_account, system_account
+from contracts import layout
+from contracts.job import StartInput
+from contracts.model import digest
+from contracts.styles import BUILTIN_STYLES
+from contracts.task_spec import ModelRef
+from contracts.video_index import VideoIndex
+
+# Networks are fitted for a size: strokes that suit 360 lines are lost on 2160. Classes by the shorter side, in pixels.
+SIZE_CLASSES = (480, 1080, 2160)
+
+
+def model_key(start: StartInput) -> str:
+    """The address of the weights fitted to the job's uploaded style: `models/<key>.safetensors`."""
+    if start.request.model is not None:
+        return start.request.model
+    index = system_account().read_json(layout.JOBS, layout.index_blob(start.job), VideoIndex)
+    return digest(start.style_blob, start.style_etag, settings().fit_recipe, size_class(index, start))
+
+
+def size_class(index: VideoIndex, start: StartInput) -> int:
+    """The smallest class that holds the shorter side of the frames as they are scored."""
+    shorter = min(index.width, index.height)
+    if limit := start.request.options.max_dimension:
+        shorter = round(shorter * min(1.0, limit / max(index.width, index.height)))
+    return next((size for size in SIZE_CLASSES if shorter <= size), SIZE_CLASSES[-1])
+
+
+def model_ref(start: StartInput) -> ModelRef | None:
+    """The weights as a task spec names them, with a read SAS where they are a blob; None for a scorer without any.
+
+    Raises:
+        JobRefused: the weights do not exist (any more).
+    """
+    request = start.request
+    if request.scorer != "style-transfer":
+        return None
+    if request.style in BUILTIN_STYLES and start.style_blob is None:
+        return ModelRef(name=request.style, sha256=BUILTIN_STYLES[request.style].sha256, builtin=True)
+    key = model_key(start)
+    metadata = _metadata(key)
+    if metadata is None:
+        raise JobRefused(f"model {key} is not in container {layout.MODELS!r} any more; submit the job again")
+    url = system_account().blob_sas_url(layout.MODELS, layout.model_blob(key), "r", settings().sas_hours)
+    return ModelRef(name=request.style or key, sha256=metadata["sha256"], url=url)
+
+
+def exists(start: StartInput) -> bool:
+    """Whether the weights fitted to the job's uploaded style are there already."""
+    return _metadata(model_key(start)) is not None
+
+
+def style_source(start: StartInput) -> tuple[str, str, int]:
+    """(read SAS URL, etag, bytes) of the uploaded style image.
+
+    Raises:
+        JobRefused: it was deleted or replaced since the job began.
+    """
+    assert start.style_blob is not None
+    container = data_account().container(layout.STYLES)
+    found = container.get_blob_client(start.style_blob)
+    properties = found.get_blob_properties() if found.exists() else None
+    if properties is None or properties.etag != start.style_etag:
+        raise JobRefused(f"style {start.style_blob!r} was deleted or replaced since the job began; submit it again")
+    url = data_account().blob_sas_url(layout.STYLES, start.style_blob, "r", settings().sas_hours)
+    return url, str(properties.etag), int(properties.size)
+
+
+def _metadata(key: str) -> dict[str, Any] | None:
+    blob = system_account().container(layout.MODELS).get_blob_client(layout.model_blob(key))
+    if not blob.exists():
+        return None
+    return blob.get_blob_properties().metadata

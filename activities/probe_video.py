@@ -1,0 +1,67 @@
+"""Activity `probe_video`: the frame index of the job's video, checked against the limits. Reads packets, no pixels."""
+
+from activities.refusal import JobRefused
+from activities.settings import settings
+from activities.sources import open_video
+from activities.storage import system_account
+from contracts import layout
+from contracts.job import StartInput
+from contracts.settings import Settings
+from contracts.steps import Policy, Probed
+from contracts.video_index import VideoIndex
+from media.errors import MediaError
+from media.index import probe
+
+
+def probe_video(start: StartInput) -> Probed:
+    """Write the job's start and index to storage and return the sizes.
+
+    Raises:
+        JobRefused: the file is no video that can be scored, or is over a limit.
+    """
+    system = system_account()
+    system.write_json(layout.JOBS, layout.start_blob(start.job), start)
+    index = system.find_json(layout.JOBS, layout.index_blob(start.job), VideoIndex) or _probe(start)
+    known = settings()
+    _check_limits(start.request.video, index, known)
+    system.write_json(layout.JOBS, layout.index_blob(start.job), index)
+    return Probed(
+        frames=index.frame_count,
+        width=index.width,
+        height=index.height,
+        duration=float(index.duration),
+        policy=_policy(known),
+    )
+
+
+def _probe(start: StartInput) -> VideoIndex:
+    try:
+        with open_video(start) as source:
+            return probe(source)
+    except MediaError as error:
+        raise JobRefused(f"video {start.request.video!r}: {error}") from error
+
+
+def _check_limits(video: str, index: VideoIndex, known: Settings) -> None:
+    if index.frame_count > known.max_frames:
+        raise JobRefused(
+            f"video {video!r} has {index.frame_count} frames, over the limit of {known.max_frames} (MAX_FRAMES); "
+            "cut it into parts"
+        )
+    if index.width * index.height > known.max_pixels:
+        raise JobRefused(
+            f"video {video!r} is {index.width}x{index.height}, over the limit of {known.max_pixels} pixels "
+            "(MAX_PIXELS); scale it down"
+        )
+
+
+def _policy(known: Settings) -> Policy:
+    return Policy(
+        max_attempts=known.max_attempts,
+        poll_seconds=known.poll_seconds,
+        progress_seconds=known.progress_seconds,
+        chunks_per_group=known.chunks_per_group,
+        workers=known.workers,
+        slots_per_node=known.pool_slots_per_node,
+        node_price_per_hour=known.node_price_per_hour,
+    )

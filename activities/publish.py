@@ -1,0 +1,80 @@
+"""Activity `publish`: the ledger and the provenance beside the finished video."""
+
+from activities import gpu_tasks, models
+from activities.stitch_video import read_outcomes
+from activities.storage import data_account, system_account
+from activities.version import code_version
+from contracts import layout
+from contracts.job import StartInput
+from contracts.ledger import Ledger
+from contracts.plan import Plan
+from contracts.provenance import Provenance
+from contracts.status import JobResult
+from contracts.steps import PublishInput
+from contracts.task_spec import EncoderOptions
+
+LEDGER_NAME, PROVENANCE_NAME = "ledger.json", "provenance.json"
+
+
+def publish(publication: PublishInput) -> JobResult:
+    """Write `ledger.json` and `provenance.json` and return the job's result.
+
+    Raises:
+        contracts.ledger.LedgerIncomplete: a frame is unaccounted for.
+    """
+    job, stitched = publication.job, publication.stitched
+    plan = system_account().read_json(layout.JOBS, layout.plan_blob(job), Plan)
+    ledger = Ledger.from_chunks(job, plan.frame_count, read_outcomes(job))
+    data = data_account()
+    data.write_json(layout.OUTPUTS, layout.output_blob(job, LEDGER_NAME), ledger)
+    data.write_json(layout.OUTPUTS, layout.output_blob(job, PROVENANCE_NAME), _provenance(publication, plan))
+    return JobResult(
+        job=job,
+        output=stitched.output,
+        ledger=layout.output_blob(job, LEDGER_NAME),
+        provenance=layout.output_blob(job, PROVENANCE_NAME),
+        frames=plan.frame_count,
+        output_bytes=stitched.output_bytes,
+        output_sha256=stitched.output_sha256,
+        cost=publication.cost,
+    )
+
+
+def _provenance(publication: PublishInput, plan: Plan) -> Provenance:
+    start = gpu_tasks.read_start(publication.job)
+    model = models.model_ref(start)
+    devices = sorted({outcome.device for outcome in read_outcomes(publication.job) if outcome.device})
+    return Provenance(
+        job=publication.job,
+        request=start.request,
+        code_version=code_version(),
+        source_etag=start.video_etag,
+        source_bytes=start.video_bytes,
+        source_md5=_source_md5(start),
+        style_etag=start.style_etag,
+        model=_model_name(start),
+        model_sha256=model.sha256 if model else None,
+        plan=plan,
+        encoder={"codec": "libx264", **EncoderOptions().model_dump()},
+        devices=tuple(devices),
+        audio=publication.stitched.audio,
+        output_sha256=publication.stitched.output_sha256,
+        output_bytes=publication.stitched.output_bytes,
+        gpu_task_seconds=publication.seconds,
+        wasted_seconds=publication.wasted_seconds,
+        cost=publication.cost,
+    )
+
+
+def _model_name(start: StartInput) -> str | None:
+    """A built-in style's name, or the key that a later request may give as `model`."""
+    if start.request.scorer != "style-transfer":
+        return None
+    return start.request.style if start.style_blob is None and start.request.style else models.model_key(start)
+
+
+def _source_md5(start: StartInput) -> str | None:
+    """Hex MD5 as the uploader's tool stored it with the blob (Azure's Content-MD5), if it did."""
+    blob = data_account().container(layout.VIDEOS).get_blob_client(start.request.video)
+    stored = blob.get_blob_properties().content_settings.content_md5
+    return bytes(stored).hex() if stored else None

@@ -1,0 +1,34 @@
+"""Activity `submit_fit`: hand one attempt at fitting a style network to Batch."""
+
+from activities import gpu_tasks, models
+from activities.settings import settings
+from activities.storage import system_account
+from contracts import layout
+from contracts.steps import Submitted, TaskRef
+from contracts.task_spec import FitSpec, SourceRef
+from contracts.video_index import VideoIndex
+
+
+def submit_fit(task: TaskRef) -> Submitted:
+    """Write the task's spec and queue its message.
+
+    Raises:
+        JobRefused: the style image was deleted or replaced.
+    """
+    if gpu_tasks.has_ended(task.job, task.run):
+        return Submitted(state="ended")
+    start = gpu_tasks.read_start(task.job)
+    if models.exists(start):
+        return Submitted(state="done")
+    url, etag, size = models.style_source(start)
+    index = system_account().read_json(layout.JOBS, layout.index_blob(task.job), VideoIndex)
+    spec = FitSpec(
+        identity=gpu_tasks.identity(task),
+        source=gpu_tasks.video_source(start),
+        index=index,
+        style=SourceRef(url=url, etag=etag, size=size),
+        recipe=settings().fit_recipe,
+        to=gpu_tasks.destinations(task, layout.MODELS, layout.model_blob(models.model_key(start))),
+    )
+    gpu_tasks.hand_over(task, spec)
+    return Submitted(state="submitted")

@@ -1,0 +1,164 @@
+"""What passes between the orchestrations and their activities: one input and one result per activity.
+
+All of it is small (Durable keeps every byte in its history): anything that grows with the video is a blob, named by
+`contracts.layout`.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from contracts.job import StartInput
+from contracts.messages import GpuResult
+from contracts.model import BatchId, Contract
+
+
+class RunRef(Contract):
+    """Which run of which job."""
+
+    job: BatchId
+    run: int = Field(ge=1)
+
+    @classmethod
+    def of(cls, start: StartInput) -> "RunRef":
+        return cls(job=start.job, run=start.run)
+
+
+class Policy(Contract):
+    """The settings that the workflow itself needs; read once per run, so that a replay never sees others."""
+
+    max_attempts: int = Field(ge=1)
+    poll_seconds: float = Field(gt=0)
+    progress_seconds: float = Field(gt=0)
+    chunks_per_group: int = Field(ge=1)
+    workers: int = Field(ge=1)
+    slots_per_node: int = Field(ge=1)
+    node_price_per_hour: float = Field(ge=0)
+
+
+class Probed(Contract):
+    """Result of `probe_video`: sizes in pixels, duration in seconds."""
+
+    frames: int
+    width: int
+    height: int
+    duration: float
+    policy: Policy
+
+
+class Planned(Contract):
+    """Result of `plan_chunks`; the plan itself is a blob."""
+
+    chunks: int
+    expected_seconds: float
+    expected_cost: float
+
+
+class ModelState(Contract):
+    """Result of `find_model`: `fit` where the style's network has to be fitted first."""
+
+    needed: Literal["none", "ready", "fit"]
+
+
+class TaskRef(RunRef):
+    """One attempt of one piece of GPU work; `chunk` is None for a fit. `instance_id` awaits its result."""
+
+    chunk: int | None
+    attempt: int = Field(ge=1)
+    task: BatchId
+    instance_id: str
+
+
+class Submitted(Contract):
+    """Result of `submit_chunk` and `submit_fit`.
+
+    `submitted`: a task is on its way. `done`: an earlier run or attempt has finished this work. `ended`: the run is
+    over (failed or cancelled) and nothing more is to be done for it.
+    """
+
+    state: Literal["submitted", "done", "ended"]
+
+
+class Inspection(Contract):
+    """Result of `inspect_gpu_task`: what storage and Batch know of a task that has said nothing.
+
+    `missing`: Batch does not know it (yet). `finished`: it ended, `result` says how. `ended`: its run is over.
+    """
+
+    state: Literal["missing", "running", "finished", "ended"]
+    result: GpuResult | None = None
+
+
+class Check(TaskRef):
+    """Input of `verify_chunk` and `verify_fit`: a task that said it succeeded."""
+
+    result: GpuResult
+
+
+class Verdict(Contract):
+    """Result of a verification; `problem` says what is wrong with the output, and is None where nothing is."""
+
+    problem: str | None = None
+
+
+class ChunkReport(Contract):
+    """What a chunk's sub-orchestration returns; a group's is the sum of its chunks'. Seconds are of GPU tasks."""
+
+    ok: bool
+    chunks: int = 1
+    frames: int = 0
+    retries: int = 0
+    seconds: float = 0.0
+    wasted_seconds: float = 0.0
+    reason: str | None = Field(default=None, max_length=4_000)
+
+
+class GroupInput(RunRef):
+    """Chunks `first_chunk`..`last_chunk` (inclusive) of a run."""
+
+    first_chunk: int = Field(ge=0)
+    last_chunk: int = Field(ge=0)
+    policy: Policy
+
+
+class ChunkInput(RunRef):
+    chunk: int = Field(ge=0)
+    policy: Policy
+
+
+class FitInput(RunRef):
+    policy: Policy
+
+
+class Measured(Contract):
+    """Result of `measure_progress`: frames scored so far, by tasks that still run too."""
+
+    frames: int
+
+
+class Stitched(Contract):
+    """Result of `stitch_video`."""
+
+    output: str
+    output_sha256: str
+    output_bytes: int
+    audio: tuple[str, ...]
+
+
+class PublishInput(RunRef):
+    stitched: Stitched
+    seconds: float
+    wasted_seconds: float
+    cost: float
+
+
+class EndInput(RunRef):
+    """Input of `end_run`. `reason` is None for a run that finished; its intermediates are removed."""
+
+    reason: str | None
+
+
+class Refused(Contract):
+    """An activity's answer where trying again cannot help; the job fails with `reason`."""
+
+    refused: str

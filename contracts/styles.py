@@ -1,0 +1,30 @@
+"""The styles that ship with `gpu_task`: what the app needs to know of them without reading their weights."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class BuiltinStyle:
+    """A fitted network in `gpu_task/styles/<name>.safetensors`; `sha256` is of that file."""
+
+    name: str
+    title: str
+    artist: str
+    origin: str
+    licence: str
+    sha256: str
+
+
+BUILTIN_STYLES: dict[str, BuiltinStyle] = {
+    style.name: style
+    for style in (
+        BuiltinStyle(
+            name="starry-night",
+            title="The Starry Night, 1889",
+            artist="Vincent van Gogh (1853-1890)",
+            origin="Museum of Modern Art, New York; scan by Google Arts & Culture",
+            licence="painting: public domain; weights: MIT, as the rest of this repository",
+            sha256="",
+        ),
+    )
+}
