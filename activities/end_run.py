@@ -4,10 +4,10 @@ from activities import batch as batch_service
 from activities.storage import system_account
 from contracts import layout
 from contracts.model import canonical_json
-from contracts.steps import EndInput, Verdict
+from contracts.steps import Ended, EndInput
 
 
-def end_run(end: EndInput) -> Verdict:
+def end_run(end: EndInput) -> Ended:
     """Mark the run as over and end its Batch job; of a run that finished, remove the intermediates too.
 
     A failed run keeps its finished segments: starting the job again reuses them. Logs are kept.
@@ -21,4 +21,4 @@ def end_run(end: EndInput) -> Verdict:
     if end.reason is None:
         system.delete_prefix(layout.JOBS, layout.segment_prefix(end.job))
         system.delete_prefix(layout.JOBS, layout.outcome_prefix(end.job))
-    return Verdict()
+    return Ended(job=end.job, run=end.run)

@@ -22,7 +22,7 @@ def submit_chunk(task: TaskRef) -> Submitted:
     chunk = system_account().read_json(layout.JOBS, layout.plan_blob(task.job), Plan).chunks[task.chunk]
     if finished := find_segment(task.job, chunk):
         write_outcome(task.job, finished)
-        return Submitted(state="done")
+        return Submitted(state="done", frames=chunk.frame_count)
     gpu_tasks.hand_over(task, _spec(task, chunk))
     return Submitted(state="submitted")
 

@@ -13,6 +13,7 @@ def verify_chunk(check: Check) -> Verdict:
     chunk = system_account().read_json(layout.JOBS, layout.plan_blob(check.job), Plan).chunks[check.chunk]
     segment = layout.segment_blob(check.job, check.task, check.run)
     outcome, problem = check_segment(chunk, check.result, segment)
-    if outcome is not None:
-        write_outcome(check.job, outcome)
-    return Verdict(problem=problem)
+    if outcome is None:
+        return Verdict(problem=problem)
+    write_outcome(check.job, outcome)
+    return Verdict(frames=chunk.frame_count)

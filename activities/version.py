@@ -1,4 +1,4 @@
-"""The version of the code, for provenance: a hash of the sources that were deployed, so it needs no git and no build."""
+"""The version of the code, for provenance: a hash of the deployed sources, so it needs no git and no build."""
 
 import hashlib
 from functools import cache

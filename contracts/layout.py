@@ -32,6 +32,11 @@ def chunk_instance(job: str, chunk: int, run: int) -> str:
     return f"{job}:r{run}:{chunk_name(chunk)}"
 
 
+def group_instance(job: str, first_chunk: int, run: int) -> str:
+    """Instance id of a group's sub-orchestration."""
+    return f"{job}:r{run}:g{first_chunk:05d}"
+
+
 def batch_job(job: str, run: int) -> str:
     """Batch job of a job's run: a Batch job that has ended takes no more tasks, so a rerun gets its own."""
     return job if run == 1 else f"{job}-r{run}"

@@ -73,10 +73,11 @@ class Submitted(Contract):
     """Result of `submit_chunk` and `submit_fit`.
 
     `submitted`: a task is on its way. `done`: an earlier run or attempt has finished this work. `ended`: the run is
-    over (failed or cancelled) and nothing more is to be done for it.
+    over (failed or cancelled) and nothing more is to be done for it. `frames` counts what `done` covers.
     """
 
     state: Literal["submitted", "done", "ended"]
+    frames: int = 0
 
 
 class Inspection(Contract):
@@ -96,9 +97,17 @@ class Check(TaskRef):
 
 
 class Verdict(Contract):
-    """Result of a verification; `problem` says what is wrong with the output, and is None where nothing is."""
+    """Result of a verification; `problem` says what is wrong with the output, and is None where nothing is.
+
+    `frames` counts the frames that the output holds.
+    """
 
     problem: str | None = None
+    frames: int = 0
+
+
+class Ended(RunRef):
+    """Result of `end_run`: nothing of the run goes on."""
 
 
 class ChunkReport(Contract):

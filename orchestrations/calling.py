@@ -1,0 +1,38 @@
+"""How orchestrations call their activities: by name, one contract in, one out, retries visible here."""
+
+from collections.abc import Generator
+from datetime import timedelta
+from typing import Any, cast
+
+from durabletask.task import OrchestrationContext, RetryPolicy, Task
+
+from contracts.model import Contract
+from contracts.steps import Refused
+
+type Step[T] = Generator[Task[Any], Any, T]
+
+# Storage and Batch answer "busy" for seconds at a time; five tries within about a minute ride that out. What cannot
+# pass by itself is not retried: activities answer it with `Refused`.
+RETRY = RetryPolicy(
+    first_retry_interval=timedelta(seconds=2),
+    max_number_of_attempts=5,
+    backoff_coefficient=2.5,
+    max_retry_interval=timedelta(seconds=30),
+)
+
+
+class JobFailed(Exception):
+    """The job ends here; the message is the reason its user reads."""
+
+
+def call[T: Contract](ctx: OrchestrationContext, activity: str, payload: Contract, answer: type[T]) -> Step[T]:
+    """Run `activity` to its end and return its answer.
+
+    Raises:
+        JobFailed: the activity refused the job.
+        durabletask.task.TaskFailedError: it failed every time.
+    """
+    returned: Any = yield ctx.call_activity(activity, input=payload.model_dump(mode="json"), retry_policy=RETRY)
+    if "refused" in cast(dict[str, Any], returned):
+        raise JobFailed(Refused.model_validate(returned).refused)
+    return answer.model_validate(returned)

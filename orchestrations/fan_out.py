@@ -1,0 +1,104 @@
+"""Fan-out and fan-in: one `score_chunk` per chunk, in groups where they are many, with progress on the way.
+
+Every dispatch replays an orchestration's whole history, so no orchestration gets more than a few hundred children.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from durabletask.task import OrchestrationContext, Task, TimerTask, when_any
+
+from contracts import layout
+from contracts.steps import ChunkInput, ChunkReport, GroupInput, Measured, Policy, RunRef
+from orchestrations.calling import JobFailed, Step, call
+
+# Progress is measured at growing intervals: this share of the time since the start. So a job of any length costs its
+# history a bounded number of looks (about 50 x ln(hours / first interval)).
+PROGRESS_SHARE = 0.02
+
+type OnProgress = Callable[[ChunkReport, int], None]
+
+
+def fan_out(
+    ctx: OrchestrationContext, run: RunRef, chunks: range, policy: Policy, on_progress: OnProgress | None = None
+) -> Step[ChunkReport]:
+    """Score `chunks` and return the sum of their reports. `on_progress(sum so far, frames measured)` is told of both.
+
+    Raises:
+        JobFailed: a chunk failed for good; what still runs is left to the caller to end.
+    """
+    began = ctx.current_utc_datetime
+    pending = _children(ctx, run, chunks, policy)
+    total, measured = ChunkReport(ok=True, chunks=0), 0
+    tick: TimerTask | None = None
+    while pending:
+        if tick is None and on_progress is not None:
+            tick = ctx.create_timer(_interval(began, ctx.current_utc_datetime, policy))
+        awaited: list[Task[Any]] = [*pending] if tick is None else [*pending, tick]
+        yield when_any(awaited)
+        finished = [child for child in pending if child.is_complete]
+        pending = [child for child in pending if not child.is_complete]
+        total = _add(total, [_report(child) for child in finished])
+        if on_progress is None:
+            continue
+        if tick is not None and tick.is_complete:
+            tick = None
+            measured = (yield from call(ctx, "measure_progress", run, Measured)).frames
+        on_progress(total, measured)
+    if tick is not None:
+        tick.cancel()
+    return total
+
+
+def score_group(ctx: OrchestrationContext, payload: dict[str, Any]) -> Step[dict[str, Any]]:
+    """Sub-orchestration `score_group`: the chunks of one group; returns the sum of their reports."""
+    group = GroupInput.model_validate(payload)
+    run = RunRef(job=group.job, run=group.run)
+    try:
+        report = yield from fan_out(ctx, run, range(group.first_chunk, group.last_chunk + 1), group.policy)
+    except JobFailed as failure:
+        return ChunkReport(ok=False, chunks=0, reason=str(failure)).model_dump(mode="json")
+    return report.model_dump(mode="json")
+
+
+def _children(ctx: OrchestrationContext, run: RunRef, chunks: range, policy: Policy) -> list[Task[Any]]:
+    if len(chunks) <= policy.chunks_per_group:
+        return [_chunk(ctx, run, chunk, policy) for chunk in chunks]
+    size = policy.chunks_per_group
+    return [_group(ctx, run, chunks[at : at + size], policy) for at in range(0, len(chunks), size)]
+
+
+def _chunk(ctx: OrchestrationContext, run: RunRef, chunk: int, policy: Policy) -> Task[Any]:
+    payload = ChunkInput(job=run.job, run=run.run, chunk=chunk, policy=policy)
+    instance = layout.chunk_instance(run.job, chunk, run.run)
+    return ctx.call_sub_orchestrator("score_chunk", input=payload.model_dump(mode="json"), instance_id=instance)
+
+
+def _group(ctx: OrchestrationContext, run: RunRef, chunks: range, policy: Policy) -> Task[Any]:
+    payload = GroupInput(job=run.job, run=run.run, first_chunk=chunks.start, last_chunk=chunks.stop - 1, policy=policy)
+    instance = layout.group_instance(run.job, chunks.start, run.run)
+    return ctx.call_sub_orchestrator("score_group", input=payload.model_dump(mode="json"), instance_id=instance)
+
+
+def _report(child: Task[Any]) -> ChunkReport:
+    report = ChunkReport.model_validate(child.get_result())
+    if not report.ok:
+        raise JobFailed(report.reason or "a chunk failed and did not say why")
+    return report
+
+
+def _add(total: ChunkReport, reports: list[ChunkReport]) -> ChunkReport:
+    every = [total, *reports]
+    return ChunkReport(
+        ok=True,
+        chunks=sum(report.chunks for report in every),
+        frames=sum(report.frames for report in every),
+        retries=sum(report.retries for report in every),
+        seconds=sum(report.seconds for report in every),
+        wasted_seconds=sum(report.wasted_seconds for report in every),
+    )
+
+
+def _interval(began: datetime, now: datetime, policy: Policy) -> timedelta:
+    return max(timedelta(seconds=policy.progress_seconds), (now - began) * PROGRESS_SHARE)

@@ -1,0 +1,116 @@
+"""One piece of GPU work from submission to a verified result: attempts, the event, and the safety net.
+
+A task that finishes sends the event `gpu-task-finished`. One that dies without a word is found by a timer: Batch and
+storage are asked what became of it. So a lost message costs time, never a frame.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from durabletask.task import OrchestrationContext, when_any
+
+from contracts.messages import FINISHED_EVENT, GpuResult
+from contracts.steps import Check, ChunkReport, Inspection, Policy, RunRef, Submitted, TaskRef, Verdict
+from orchestrations.calling import Step, call
+
+# A message may wait in the queue behind others while Batch knows nothing of its task yet; after this many looks in a
+# row it is taken for lost. A second task for the same work does no harm: its output has another name.
+LOOKS_BEFORE_LOST = 5
+
+
+@dataclass(frozen=True)
+class GpuWork:
+    """What differs between scoring a chunk and fitting a style: the activities, and the names of the attempts."""
+
+    run: RunRef
+    chunk: int | None
+    submit: str
+    verify: str
+    task_name: Callable[[int], str]
+
+
+def do_gpu_work(ctx: OrchestrationContext, work: GpuWork, policy: Policy) -> Step[ChunkReport]:
+    """Try up to `policy.max_attempts` times, each with its own task id; report how it went."""
+    reasons: list[str] = []
+    wasted = 0.0
+    for attempt in range(1, policy.max_attempts + 1):
+        spent = ChunkReport(ok=False, retries=attempt - 1, seconds=wasted, wasted_seconds=wasted)
+        task = _task(ctx, work, attempt)
+        submitted = yield from call(ctx, work.submit, task, Submitted)
+        if submitted.state == "done":
+            return spent.model_copy(update={"ok": True, "frames": submitted.frames})
+        result = (yield from _await_result(ctx, task, policy)) if submitted.state == "submitted" else None
+        if result is None:
+            return spent.model_copy(update={"reason": "the run was ended"})
+        verdict = yield from _verify(ctx, work.verify, task, result)
+        if verdict.problem is None:
+            return spent.model_copy(
+                update={"ok": True, "frames": verdict.frames, "seconds": wasted + result.seconds.total}
+            )
+        wasted += result.seconds.total
+        reasons.append(verdict.problem)
+    return ChunkReport(
+        ok=False, retries=policy.max_attempts - 1, seconds=wasted, wasted_seconds=wasted, reason=_summary(reasons)
+    )
+
+
+def _task(ctx: OrchestrationContext, work: GpuWork, attempt: int) -> TaskRef:
+    return TaskRef(
+        job=work.run.job,
+        run=work.run.run,
+        chunk=work.chunk,
+        attempt=attempt,
+        task=work.task_name(attempt),
+        instance_id=ctx.instance_id,
+    )
+
+
+def _await_result(ctx: OrchestrationContext, task: TaskRef, policy: Policy) -> Step[GpuResult | None]:
+    """The task's result, or None where its run has ended."""
+    missing = 0
+    # One event task for the whole wait: a second one would leave the first to swallow the event.
+    event = ctx.wait_for_external_event(FINISHED_EVENT)
+    while True:
+        timer = ctx.create_timer(timedelta(seconds=policy.poll_seconds))
+        yield when_any([event, timer])
+        if event.is_complete:
+            timer.cancel()
+            result = GpuResult.model_validate(event.get_result())
+            if result.task == task.task:
+                return result
+            event = ctx.wait_for_external_event(FINISHED_EVENT)  # an earlier attempt's, late
+            continue
+        inspection = yield from call(ctx, "inspect_gpu_task", task, Inspection)
+        if inspection.state == "ended":
+            return None
+        if inspection.result is not None:
+            return inspection.result
+        missing = missing + 1 if inspection.state == "missing" else 0
+        if missing >= LOOKS_BEFORE_LOST:
+            return _lost(task)
+
+
+def _verify(ctx: OrchestrationContext, verify: str, task: TaskRef, result: GpuResult) -> Step[Verdict]:
+    if result.outcome == "failed":
+        return Verdict(problem=result.reason or f"task {task.task} failed and did not say why")
+    return (yield from call(ctx, verify, Check(**task.model_dump(), result=result), Verdict))
+
+
+def _lost(task: TaskRef) -> GpuResult:
+    return GpuResult(
+        job=task.job,
+        task=task.task,
+        chunk=task.chunk,
+        attempt=task.attempt,
+        instance_id=task.instance_id,
+        outcome="failed",
+        reason=f"task {task.task} never reached Batch",
+    )
+
+
+def _summary(reasons: list[str]) -> str:
+    """Each different reason once: three attempts usually fail for the same one."""
+    different: dict[str, Any] = dict.fromkeys(reasons)
+    return f"{len(reasons)} attempts failed: {'; '.join(different)}"[:4_000]

@@ -1,0 +1,84 @@
+"""Orchestration `score_video`: the life of a video, from its upload to the published result."""
+
+from typing import Any
+
+from durabletask.task import OrchestrationContext, TaskFailedError
+
+from contracts.job import StartInput
+from contracts.status import JobResult
+from contracts.steps import (
+    ChunkReport,
+    Ended,
+    EndInput,
+    FitInput,
+    Planned,
+    Policy,
+    Probed,
+    PublishInput,
+    RunRef,
+    Stitched,
+)
+from orchestrations.calling import JobFailed, Step, call
+from orchestrations.fan_out import fan_out
+from orchestrations.status_board import StatusBoard
+
+
+def score_video(ctx: OrchestrationContext, payload: dict[str, Any]) -> Step[dict[str, Any]]:
+    """Returns a JobResult.
+
+    Raises:
+        JobFailed: with the reason its user reads; nothing is published and nothing goes on.
+    """
+    start = StartInput.model_validate(payload)
+    board = StatusBoard(ctx, start)
+    try:
+        result = yield from _score(ctx, start, board)
+    except (JobFailed, TaskFailedError) as failure:
+        reason = str(failure)
+        board.failed(reason)
+        yield from _end(ctx, start, reason)
+        raise JobFailed(reason) from None
+    yield from _end(ctx, start, None)
+    board.finished(result.output)
+    return result.model_dump(mode="json")
+
+
+def _score(ctx: OrchestrationContext, start: StartInput, board: StatusBoard) -> Step[JobResult]:
+    run = RunRef.of(start)
+    board.phase("probing")
+    probed = yield from call(ctx, "probe_video", start, Probed)
+    board.probed(probed)
+    planned = yield from call(ctx, "plan_chunks", start, Planned)
+    board.planned(planned)
+    board.phase("preparing")
+    fit = yield from _prepare(ctx, run, probed.policy)
+    board.prepared(fit)
+    scored = yield from fan_out(ctx, run, range(planned.chunks), probed.policy, board.scored)
+    board.phase("stitching")
+    stitched = yield from call(ctx, "stitch_video", run, Stitched)
+    board.phase("publishing")
+    seconds, wasted = fit.seconds + scored.seconds, fit.wasted_seconds + scored.wasted_seconds
+    publication = PublishInput(
+        job=run.job,
+        run=run.run,
+        stitched=stitched,
+        seconds=seconds,
+        wasted_seconds=wasted,
+        cost=board.cost(seconds),
+    )
+    return (yield from call(ctx, "publish", publication, JobResult))
+
+
+def _prepare(ctx: OrchestrationContext, run: RunRef, policy: Policy) -> Step[ChunkReport]:
+    payload = FitInput(job=run.job, run=run.run, policy=policy).model_dump(mode="json")
+    instance = f"{run.job}:r{run.run}:model"
+    returned: Any = yield ctx.call_sub_orchestrator("prepare_model", input=payload, instance_id=instance)
+    report = ChunkReport.model_validate(returned)
+    if not report.ok:
+        raise JobFailed(report.reason or "the style could not be fitted")
+    return report
+
+
+def _end(ctx: OrchestrationContext, start: StartInput, reason: str | None) -> Step[Ended]:
+    run = RunRef.of(start)
+    return (yield from call(ctx, "end_run", EndInput(job=run.job, run=run.run, reason=reason), Ended))

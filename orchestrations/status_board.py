@@ -1,0 +1,68 @@
+"""The job's custom status: what `GET /api/jobs/<job>` and the Durable status API show."""
+
+from datetime import datetime
+
+from durabletask.task import OrchestrationContext
+
+from contracts.job import StartInput
+from contracts.status import JobStatus, Phase
+from contracts.steps import ChunkReport, Planned, Policy, Probed
+
+
+class StatusBoard:
+    """Holds the status of one run and shows every change of it."""
+
+    def __init__(self, ctx: OrchestrationContext, start: StartInput) -> None:
+        self._ctx = ctx
+        self._status = JobStatus(video=start.request.video, style=start.request.style)
+        self._fit = ChunkReport(ok=True, chunks=0)
+        self._scoring_since: datetime | None = None
+        self._policy: Policy | None = None
+
+    def phase(self, phase: Phase) -> None:
+        self._show(phase=phase)
+
+    def probed(self, probed: Probed) -> None:
+        self._policy = probed.policy
+        self._show(frames=probed.frames)
+
+    def planned(self, planned: Planned) -> None:
+        self._show(chunks=planned.chunks, expected_seconds=planned.expected_seconds)
+
+    def prepared(self, fit: ChunkReport) -> None:
+        self._fit = fit
+        self._scoring_since = self._ctx.current_utc_datetime
+        self._show(phase="scoring", retries=fit.retries, cost=self.cost(fit.seconds))
+
+    def scored(self, total: ChunkReport, measured: int) -> None:
+        """Frames of finished chunks count, and those that running tasks have told of."""
+        done = max(total.frames, measured, self._status.frames_done)
+        self._show(
+            chunks_done=total.chunks,
+            frames_done=min(done, self._status.frames),
+            retries=self._fit.retries + total.retries,
+            seconds_left=self._seconds_left(done),
+            cost=self.cost(self._fit.seconds + total.seconds),
+        )
+
+    def finished(self, output: str) -> None:
+        self._show(phase="finished", output=output, seconds_left=0.0)
+
+    def failed(self, reason: str) -> None:
+        self._show(phase="failed", reason=reason[:4_000], seconds_left=None)
+
+    def cost(self, task_seconds: float) -> float:
+        """What `task_seconds` of GPU tasks cost: a node is paid whole and shared by its slots."""
+        if self._policy is None:
+            return 0.0
+        return round(task_seconds / self._policy.slots_per_node * self._policy.node_price_per_hour / 3600, 6)
+
+    def _seconds_left(self, done: int) -> float | None:
+        if self._scoring_since is None or done <= 0:
+            return None
+        elapsed = (self._ctx.current_utc_datetime - self._scoring_since).total_seconds()
+        return round(elapsed / done * max(0, self._status.frames - done), 1)
+
+    def _show(self, **changes: object) -> None:
+        self._status = self._status.model_copy(update=changes)
+        self._ctx.set_custom_status(self._status.model_dump(mode="json"))
