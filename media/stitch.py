@@ -1,0 +1,235 @@
+"""Segments and the source's audio into one MP4, without re-encoding the video."""
+
+import heapq
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.video.stream import VideoStream
+
+from contracts.video_index import VideoIndex
+from media.audio import AudioCopier, AudioTrack
+from media.errors import SegmentMismatch, StitchRefused, frame_range
+from media.packets import AnyPacket, video_packets
+from media.segment import SegmentInfo, inspect_segment
+from media.source import Source, keep_only, name_of, open_source, video_stream
+from media.verify import frame_times_of
+
+_KEPT_METADATA = ("title", "artist", "comment", "creation_time")
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The result of frames `first`..`last`; `open` gives its file, and is called anew for each reading."""
+
+    first: int
+    last: int
+    open: Callable[[], Source]
+
+
+@dataclass(frozen=True)
+class StitchReport:
+    """What was published. `start` is the first frame's time in seconds, `shift` how much earlier than in the source."""
+
+    frames: int
+    width: int
+    height: int
+    start: Fraction
+    shift: Fraction
+    duration: Fraction
+    audio: tuple[AudioTrack, ...]
+    bytes: int
+
+
+def stitch(segments: Sequence[Segment], source: Source, index: VideoIndex, out: Path) -> StitchReport:
+    """Concatenate `segments` into the MP4 `out`, with every audio track of `source`.
+
+    Video packets are remuxed: pts are exactly the source's. Audio packets are copied where MP4 takes the codec, else
+    encoded as AAC. Segments are opened one at a time and memory does not depend on the length. The finished file is
+    read back and its frame times compared before this returns; on any error `out` is removed.
+
+    Raises:
+        StitchRefused: the segments do not cover every frame once, or the result would not be exact.
+        SegmentMismatch: a segment holds other frames than it should, or was encoded otherwise than the first.
+    """
+    segments = sorted(segments, key=lambda segment: segment.first)
+    _check_cover(segments, index)
+    with _closing(segments[0].open()) as first:
+        model = inspect_segment(first)
+    try:
+        report = _write(segments, model, source, index, out)
+        _check_result(out, index, report)
+    except BaseException:
+        out.unlink(missing_ok=True)
+        raise
+    return report
+
+
+def _check_cover(segments: Sequence[Segment], index: VideoIndex) -> None:
+    if index.first_frame != 0:
+        raise ValueError(f"index: starts at frame {index.first_frame}; a stitch needs the whole video's index")
+    expected = 0
+    missing: list[str] = []
+    for segment in segments:
+        if segment.first < expected:
+            raise StitchRefused(f"frame {segment.first} is in two segments; each frame must be in exactly one")
+        if segment.last < segment.first or segment.last >= index.frame_count:
+            raise StitchRefused(
+                f"segment {segment.first}..{segment.last} is not within frames 0..{index.frame_count - 1}"
+            )
+        if segment.first > expected:
+            missing.append(frame_range(range(expected, segment.first)))
+        expected = segment.last + 1
+    if expected < index.frame_count:
+        missing.append(frame_range(range(expected, index.frame_count)))
+    if missing:
+        raise StitchRefused(f"{', '.join(missing)} of {index.frame_count} missing; score them, then stitch again")
+
+
+def _write(
+    segments: Sequence[Segment], model: SegmentInfo, source: Source, index: VideoIndex, out: Path
+) -> StitchReport:
+    with (
+        open_source(source) as original,
+        av.open(f"file:{out}", "w", format="mp4", container_options={"movflags": "+faststart"}) as output,
+    ):
+        keep_only(original, *original.streams.audio)
+        with _closing(segments[0].open()) as first, open_source(first) as opened:
+            video = _add_video(output, video_stream(opened, name_of(first)), original, index)
+        audio = AudioCopier(original, output)
+        output.metadata.update({key: original.metadata[key] for key in _KEPT_METADATA if key in original.metadata})
+        shift = _shift(index, audio)
+        frames = _video_packets(segments, model, index, video, shift)
+        for packet in heapq.merge(frames, audio.packets(shift), key=_decode_time):
+            _mux(output, packet)
+    start = index.frames.start * index.time_base - shift
+    return StitchReport(
+        index.frame_count, model.width, model.height, start, shift, index.duration, audio.tracks, out.stat().st_size
+    )
+
+
+def _add_video(output: Any, template: VideoStream, original: InputContainer, index: VideoIndex) -> VideoStream:
+    video = output.add_stream_from_template(template)
+    video.time_base = index.time_base
+    if index.rotation:
+        video.set_display_rotation(index.rotation)
+    language = original.streams[index.stream_index].language
+    if language:
+        video.metadata["language"] = language
+    return video
+
+
+def _shift(index: VideoIndex, audio: AudioCopier) -> Fraction:
+    """How much earlier everything begins than in the source: players should not wait for a broadcast's clock.
+
+    The earliest stream then begins at 0, if every stream's clock can say so exactly; otherwise within a second of
+    it, because whole seconds are exact in every clock. Sound and picture keep their distance to the tick.
+    """
+    start = index.frames.start * index.time_base
+    if audio.start is not None:
+        start = min(start, audio.start)
+    if start <= 0:
+        return Fraction(0)
+    exact = all((start / base).denominator == 1 for base in (index.time_base, *audio.time_bases))
+    return start if exact else _whole(start, (index.time_base, *audio.time_bases))
+
+
+def _whole(start: Fraction, bases: Sequence[Fraction]) -> Fraction:
+    seconds = Fraction(int(start))
+    return seconds if all((seconds / base).denominator == 1 for base in bases) else Fraction(0)
+
+
+def _video_packets(
+    segments: Sequence[Segment], model: SegmentInfo, index: VideoIndex, video: VideoStream, shift: Fraction
+) -> Iterator[AnyPacket]:
+    """Every segment's packets, in decode order, with the times of the whole.
+
+    dts[i] = pts[i - D] of the sorted pts, where D is the decoder's delay in frames; the first D are extrapolated.
+    """
+    pts = [value - int(shift / index.time_base) for value in index.frames.decode()]
+    durations = [b - a for a, b in pairwise(pts)] + [index.last_duration]
+    step, delay = durations[0], model.reorder
+    position = 0
+    for segment in segments:
+        numbers = {value: number for number, value in enumerate(pts[segment.first : segment.last + 1], segment.first)}
+        for packet, ticks in _segment_packets(segment, model, index):
+            number = numbers.pop(ticks + pts[segment.first], None)
+            if number is None:
+                raise SegmentMismatch(f"{_named(segment)}: no frame is at {ticks} (time base {index.time_base})")
+            packet.pts = pts[number]
+            packet.dts = pts[position - delay] if position >= delay else pts[0] - (delay - position) * step
+            if packet.dts > packet.pts:
+                raise SegmentMismatch(f"{_named(segment)}: frame {number} is reordered by more than {delay} frames")
+            packet.duration = durations[number]
+            packet.time_base = index.time_base
+            packet.stream = video
+            position += 1
+            yield packet
+        if numbers:
+            raise SegmentMismatch(f"{_named(segment)}: it lacks {len(numbers)} frames, first {min(numbers.values())}")
+
+
+def _segment_packets(segment: Segment, model: SegmentInfo, index: VideoIndex) -> Iterator[tuple[AnyPacket, int]]:
+    """The packets of one segment, with their pts in the source's time base."""
+    with _closing(segment.open()) as file, open_source(file) as container:
+        stream = video_stream(container, name_of(file))
+        if (stream.width, stream.height) != (model.width, model.height):
+            raise SegmentMismatch(
+                f"{_named(segment)}: {stream.width}x{stream.height}, the first is {model.width}x{model.height}"
+            )
+        if bytes(stream.codec_context.extradata or b"") != model.extradata:
+            raise SegmentMismatch(
+                f"{_named(segment)}: its codec parameters differ from the first segment's; "
+                "score the chunk again with the same encoder settings and version"
+            )
+        scale = Fraction(stream.time_base.numerator, stream.time_base.denominator) / index.time_base
+        for packet in video_packets(container, stream):
+            if packet.pts is None:
+                raise SegmentMismatch(f"{_named(segment)}: a packet has no pts")
+            yield packet, round(packet.pts * scale)
+
+
+def _mux(output: Any, packet: AnyPacket) -> None:
+    try:
+        output.mux_one(packet)
+    except FFmpegError as error:
+        raise StitchRefused(
+            f"MP4 does not take a packet of output stream {packet.stream_index} at {packet.dts} "
+            f"(time base {packet.time_base}): {error.strerror}"
+        ) from error
+
+
+def _check_result(out: Path, index: VideoIndex, report: StitchReport) -> None:
+    wanted = [pts * index.time_base - report.shift for pts in index.frames.decode()]
+    found = frame_times_of(out)
+    if len(found) != len(wanted):
+        raise StitchRefused(f"{out.name}: {len(found)} frames were written, the source has {len(wanted)}")
+    for number, (time, expected) in enumerate(zip(found, wanted, strict=True)):
+        if time != expected:
+            raise StitchRefused(f"{out.name}: frame {number} is at {time} s, in the source at {expected} s")
+
+
+def _decode_time(packet: AnyPacket) -> float:
+    return float((packet.dts or 0) * packet.time_base.numerator / packet.time_base.denominator)
+
+
+@contextmanager
+def _closing(file: Source) -> Generator[Source]:
+    """Close what a segment's `open` gave, if it is a file."""
+    try:
+        yield file
+    finally:
+        close = getattr(file, "close", None)
+        if close is not None:
+            close()
+
+
+def _named(segment: Segment) -> str:
+    return f"segment of {frame_range(range(segment.first, segment.last + 1))}"
