@@ -1,0 +1,122 @@
+"""Blobs behind SAS URLs: ranged reads of a source that must not change, and uploads that never overwrite.
+
+Retries of lost connections and busy servers are the SDK's. No URL given to these functions is ever put in an error:
+messages name the blob, without its query.
+
+Errors:
+    BlobError
+        SourceChangedError      the source is no longer the one that the job began with
+        BlobTooLargeError       larger than whoever asked for it allows
+        BlobExistsError         create-only upload of a blob that is there
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from azure.core import MatchConditions
+from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
+from azure.storage.blob import BlobClient, ContentSettings
+
+from contracts.task_spec import SourceRef
+
+
+class BlobError(Exception):
+    """Base of what goes wrong with blobs here."""
+
+
+class SourceChangedError(BlobError):
+    pass
+
+
+class BlobTooLargeError(BlobError):
+    pass
+
+
+class BlobExistsError(BlobError):
+    pass
+
+
+def label(url: str) -> str:
+    """The blob's address without its SAS: fit for a message."""
+    return url.split("?", 1)[0]
+
+
+def range_reader(source: SourceRef) -> Callable[[int, int], bytes]:
+    """Reads (offset, length) of `source`; every read fails once it was overwritten.
+
+    Raises (when called):
+        SourceChangedError: its etag is not `source.etag` any more.
+    """
+    client = BlobClient.from_blob_url(source.url)
+
+    def read_range(offset: int, length: int) -> bytes:
+        try:
+            stream = client.download_blob(
+                offset, length, etag=source.etag, match_condition=MatchConditions.IfNotModified, max_concurrency=1
+            )
+            return stream.readall()
+        except ResourceModifiedError as error:
+            raise SourceChangedError(
+                f"{label(source.url)} changed since the job began (its etag was {source.etag}); start a new job"
+            ) from error
+
+    return read_range
+
+
+def download(url: str, limit: int) -> bytes:
+    """A whole blob of at most `limit` bytes.
+
+    Raises:
+        BlobTooLargeError: it is larger; nothing beyond the limit is read.
+    """
+    stream = BlobClient.from_blob_url(url).download_blob(0, limit + 1)
+    data = stream.readall()
+    if len(data) > limit:
+        raise BlobTooLargeError(f"{label(url)} is larger than the {limit:,} bytes allowed")
+    return data
+
+
+def download_source(source: SourceRef, limit: int) -> bytes:
+    """All of a small `source`, unchanged since the job began.
+
+    Raises:
+        BlobTooLargeError, SourceChangedError
+    """
+    if source.size > limit:
+        raise BlobTooLargeError(f"{label(source.url)} has {source.size:,} bytes; at most {limit:,} are allowed")
+    return range_reader(source)(0, source.size)
+
+
+def metadata(url: str) -> Mapping[str, str] | None:
+    """The blob's metadata, with its size under `bytes`; None if there is no such blob."""
+    try:
+        properties = BlobClient.from_blob_url(url).get_blob_properties()
+    except ResourceNotFoundError:
+        return None
+    return {**properties.metadata, "bytes": str(properties.size)}
+
+
+def create(url: str, path: Path, content_type: str, values: Mapping[str, str]) -> None:
+    """Uploads a file as a new blob with `values` as its metadata; large files go up in blocks.
+
+    Raises:
+        BlobExistsError: there is one already; it is left as it was (`If-None-Match: *`).
+    """
+    try:
+        with path.open("rb") as file:
+            BlobClient.from_blob_url(url).upload_blob(
+                file,
+                length=path.stat().st_size,
+                overwrite=False,
+                metadata=dict(values),
+                content_settings=ContentSettings(content_type=content_type),
+            )
+    except ResourceExistsError as error:
+        raise BlobExistsError(f"{label(url)} exists; it is never overwritten") from error
+
+
+def put(url: str, data: bytes, content_type: str, values: Mapping[str, str] | None = None) -> None:
+    """Writes a small blob, over one that may be there."""
+    BlobClient.from_blob_url(url).upload_blob(
+        data, overwrite=True, metadata=dict(values or {}), content_settings=ContentSettings(content_type=content_type)
+    )

@@ -1,0 +1,72 @@
+"""What a style network is fitted to: the style's statistics, the frame's content, and calm from frame to frame."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from gpu_task.features import SqueezeNetFeatures
+
+# Gram matrices at each scale of stroke, from grain (1) to motif (12); content where objects are but colours are not.
+STYLE_LAYERS = (1, 3, 4, 5, 7, 8, 9, 10)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Two scalars to be weighed against each other: `style` and `content`."""
+
+    style: Tensor
+    content: Tensor
+
+
+class Objective(Protocol):
+    """Says how far an output is from the style and from its source's content; both [B, 3, H, W] in [0, 1]."""
+
+    def __call__(self, output: Tensor, source: Tensor) -> Parts: ...
+
+
+class PerceptualObjective:
+    """Gram matrices of a pretrained network for style (Gatys et al., 2016), its activations for content."""
+
+    def __init__(self, features: SqueezeNetFeatures, style: Tensor, content_layer: int) -> None:
+        self.features = features
+        self.content_layer = content_layer
+        with torch.no_grad():
+            self.targets = {layer: gram(f) for layer, f in features(style).items()}  # {layer: [1, C, C]}
+
+    def __call__(self, output: Tensor, source: Tensor) -> Parts:
+        with torch.no_grad():
+            wanted = self.features(source)[self.content_layer]
+        found = self.features(output)
+        style = torch.stack([_relative(gram(found[layer]), self.targets[layer]) for layer in STYLE_LAYERS])
+        content = found[self.content_layer]
+        return Parts(style.mean(), (content - wanted).square().mean() / wanted.square().mean())
+
+
+def gram(features: Tensor) -> Tensor:
+    """Correlations of channels over all positions: [B, C, H, W] -> [B, C, C]."""
+    flat = features.flatten(2).float()  # [B, C, H*W]
+    return flat @ flat.transpose(1, 2) / flat.shape[-1]
+
+
+def _relative(found: Tensor, target: Tensor) -> Tensor:
+    """Squared distance in units of the target, so that every layer counts the same whatever its scale."""
+    return (found - target).square().sum(dim=(1, 2)).mean() / target.square().sum()
+
+
+def total_variation(x: Tensor) -> Tensor:
+    """Mean absolute step between neighbouring pixels."""
+    return (x[..., 1:] - x[..., :-1]).abs().mean() + (x[..., 1:, :] - x[..., :-1, :]).abs().mean()
+
+
+def inconsistency(output: Tensor, moved: Tensor, shift: tuple[int, int], margin: int = 8) -> Tensor:
+    """How far the output of a shifted frame is from the shifted output: what one sees as flicker.
+
+    `moved` is the network's output for the frame shifted by `shift` (rows, columns); a margin is left out because its
+    surroundings differ.
+    """
+    rows, columns = shift
+    height, width = output.shape[-2] - rows, output.shape[-1] - columns
+    difference = (output[..., rows:, columns:] - moved[..., :height, :width]).abs()
+    return difference[..., margin:-margin, margin:-margin].mean()

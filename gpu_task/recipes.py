@@ -1,0 +1,77 @@
+"""How a style is fitted, by name. A recipe's name is part of a model's address: change a number, change the name."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+class UnknownRecipeError(Exception):
+    """A spec names a recipe that this version does not have."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Constants of one fit. Loss scales differ between extractors, so weights are never shared across them.
+
+    Attributes:
+        features: extractor, `squeezenet` (pretrained) or `patches` (no weights needed, plainer look).
+        steps: optimiser steps.
+        crop: side of the training squares, pixels.
+        batch: squares per step.
+        style_size: the style image's shorter side while fitting, pixels; larger gives larger strokes.
+        zoom: frames are scaled by a factor drawn from this range, so that near and far things are both seen.
+        content, variation, consistency: weights of the losses against a style weight of 1.
+        content_layer: where content is compared, for `squeezenet`.
+    """
+
+    name: str
+    features: Literal["squeezenet", "patches"]
+    steps: int
+    crop: int
+    batch: int
+    style_size: int
+    zoom: tuple[float, float]
+    content: float
+    variation: float
+    consistency: float
+    content_layer: int = 5
+    learning_rate: float = 3e-3
+    seed: int = 0
+
+
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            name="squeezenet-v1",
+            features="squeezenet",
+            steps=4000,
+            crop=256,
+            batch=1,
+            style_size=512,
+            zoom=(0.6, 1.6),
+            content=0.3,
+            variation=0.05,
+            consistency=2.0,
+        ),
+        Recipe(
+            name="patches-v1",
+            features="patches",
+            steps=550,
+            crop=128,
+            batch=1,
+            style_size=384,
+            zoom=(0.6, 1.6),
+            content=1.0,
+            variation=0.0,
+            consistency=2.0,
+        ),
+    )
+}
+
+
+def find_recipe(name: str) -> Recipe:
+    """Raises: UnknownRecipeError."""
+    try:
+        return RECIPES[name]
+    except KeyError:
+        raise UnknownRecipeError(f"recipe {name!r} is not known; there are: {', '.join(RECIPES)}") from None

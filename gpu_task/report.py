@@ -1,0 +1,23 @@
+"""The last word of a task: one `GpuResult` on the results queue."""
+
+from azure.storage.queue import QueueClient, TextBase64EncodePolicy
+
+from contracts.messages import MAX_REASON_CHARACTERS, GpuResult
+from gpu_task.redact import redact
+
+
+def send(queue_url: str, result: GpuResult) -> None:
+    """Adds the message; base64, because that is what the Functions host reads by default.
+
+    Raises:
+        azure.core.exceptions.AzureError: it could not be sent, after the SDK's retries.
+    """
+    with QueueClient.from_queue_url(queue_url, message_encode_policy=TextBase64EncodePolicy()) as queue:
+        # A result is waited for; it must not expire before the orchestration's own deadline.
+        queue.send_message(result.to_json(), time_to_live=-1)
+
+
+def reason(error: BaseException) -> str:
+    """`Type: message` without secrets, cut to what the contract allows."""
+    text = redact(f"{type(error).__name__}: {error}")
+    return text if len(text) <= MAX_REASON_CHARACTERS else text[: MAX_REASON_CHARACTERS - 1] + "…"

@@ -1,0 +1,82 @@
+"""One task from spec to result: whatever happens, it ends in a `GpuResult`, a log and timings."""
+
+import logging
+from pathlib import Path
+
+from azure.core.exceptions import AzureError
+
+from contracts.messages import GpuResult
+from contracts.task_spec import FitSpec, ScoreSpec
+from gpu_task import blobs, outcome, report
+from gpu_task.machine import Machine
+from gpu_task.timings import Timings
+
+log = logging.getLogger(__name__)
+
+
+def run(spec: ScoreSpec | FitSpec, folder: Path, timings: Timings) -> GpuResult:
+    """Does the task. Never raises for what goes wrong with it: the result says so."""
+    identity = spec.identity
+    machine = Machine()
+    log.info("job %s, task %s, attempt %d: %s", identity.job, identity.task, identity.attempt, _summary(spec))
+    try:
+        written = _do(spec, folder, timings, machine)
+    except Exception as error:
+        log.exception("the task failed")
+        found = {"outcome": "failed", "reason": report.reason(error)}
+    else:
+        log.info("done: %d bytes, sha256 %s", written.size, written.sha256)
+        frames = (written.frames,) if written.frames else ()
+        found = {
+            "outcome": "succeeded",
+            "frames": frames,
+            "output_sha256": written.sha256,
+            "output_bytes": written.size,
+        }
+    return GpuResult(
+        **identity.model_dump(),
+        **found,
+        seconds=timings.seconds(),
+        device=machine.device,
+        peak_memory_bytes=machine.peak_memory_bytes,
+    )
+
+
+def _do(spec: ScoreSpec | FitSpec, folder: Path, timings: Timings, machine: Machine) -> outcome.Written:
+    frames = (spec.first, spec.last) if isinstance(spec, ScoreSpec) else None
+    if found := outcome.existing(spec.to.output, frames):
+        return found
+    # Imported here: a requeued task whose output exists waits for neither FFmpeg nor torch.
+    if isinstance(spec, FitSpec):
+        from gpu_task.fit_task import fit_style
+
+        return fit_style(spec, folder, timings, machine)
+    from gpu_task.score_task import prepare_scorer, score_chunk
+
+    scorer = prepare_scorer(spec)
+    machine.device = scorer.device
+    timings.started()
+    try:
+        return score_chunk(spec, folder, timings, scorer)
+    finally:
+        machine.peak_memory_bytes = scorer.peak_memory_bytes()
+
+
+def leave_records(spec: ScoreSpec | FitSpec, result: GpuResult, timings: Timings, log_file: Path) -> None:
+    """Uploads log and timings. They explain a result and are not one: a failure here is logged and no more."""
+    facts = {"outcome": result.outcome, "device": result.device, "peak_memory_bytes": result.peak_memory_bytes}
+    records = (
+        (spec.to.timings, "application/json", timings.to_json(**spec.identity.model_dump(), **facts).encode()),
+        (spec.to.log, "text/plain; charset=utf-8", log_file.read_bytes()),
+    )
+    for url, content_type, data in records:
+        try:
+            blobs.put(url, data, content_type)
+        except AzureError as error:
+            log.warning("%s could not be written: %s", blobs.label(url), error)
+
+
+def _summary(spec: ScoreSpec | FitSpec) -> str:
+    if isinstance(spec, FitSpec):
+        return f"fit {blobs.label(spec.style.url)} with {spec.recipe}"
+    return f"score frames {spec.first}..{spec.last} of {blobs.label(spec.source.url)} with {spec.scorer}"

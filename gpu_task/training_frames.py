@@ -1,0 +1,28 @@
+"""What a style is fitted on: frames of the source, a few from everywhere, small enough to hold in memory."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.video_index import VideoIndex
+from media.frames import output_size, to_rgb
+from media.reader import read_frames
+from media.source import Source
+
+# Ten frames of one clip sufficed in trials; a longer film changes its scene more often.
+FRAMES = 24
+# Crops are a few hundred pixels a side and zoomed at random, so more than this only costs memory.
+LONGER_SIDE = 640
+
+
+def sample_frames(source: Source, index: VideoIndex) -> list[NDArray[np.uint8]]:
+    """Up to 24 frames, evenly spaced over `index`, as RGB [H, W, 3]."""
+    size = output_size(index, LONGER_SIDE)
+    return [to_rgb(frame, size) for number in spread(index) for frame in read_frames(source, index, number, number)]
+
+
+def spread(index: VideoIndex, count: int = FRAMES) -> Iterable[int]:
+    """Numbers of at most `count` different frames, each in the middle of an equal part of the video."""
+    parts = min(count, index.frame_count)
+    return [index.first_frame + index.frame_count * (2 * part + 1) // (2 * parts) for part in range(parts)]
