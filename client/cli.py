@@ -1,0 +1,96 @@
+"""The command line: what it takes, and what its exit code means.
+
+0: done, or under way. 1: the job failed, was cancelled, or has no result. 2: misuse, or something cannot be reached.
+130: interrupted; a job that was started goes on.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from client import commands, report
+from client.connection import LOCAL_ENDPOINT, resolve
+from client.errors import ClientError
+from contracts.job import SCORERS
+
+EPILOG = """\
+Exit codes: 0 done or under way; 1 the job failed, was cancelled or has no result; 2 misuse, or the app or the storage
+cannot be reached; 130 interrupted (a job that was started goes on). With --json the last line of stdout is one JSON
+object; progress and errors go to stderr. Without --endpoint and --storage: the local stack (`make up`)."""
+
+
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(prog="python -m client", description="Videos in another style.", epilog=EPILOG)
+    root.add_argument("--endpoint", metavar="URL", help=f"the Function App ($ATELIER_ENDPOINT; {LOCAL_ENDPOINT})")
+    root.add_argument(
+        "--storage", metavar="S", help="the data storage: a connection string or an account URL ($ATELIER_STORAGE)"
+    )
+    root.add_argument("--key", metavar="KEY", help="the app's function key ($ATELIER_KEY)")
+    parsers = root.add_subparsers(required=True, metavar="COMMAND")
+    _add_submit(parsers)
+
+    status = _add(parsers, "status", commands.status, "where a job is")
+    status.add_argument("job", metavar="JOB")
+    _add_watch(status)
+
+    listing = _add(parsers, "list", commands.list_jobs, "jobs, newest first")
+    listing.add_argument("--top", type=int, default=50, metavar="N", help="at most N (default 50)")
+
+    _add(parsers, "styles", commands.styles, "the styles there are")
+
+    download = _add(parsers, "download", commands.download, "fetch a finished job's video, ledger and provenance")
+    download.add_argument("job", metavar="JOB")
+    download.add_argument("--out", type=Path, required=True, metavar="DIR")
+
+    cancel = _add(parsers, "cancel", commands.cancel, "stop a job and its GPU tasks")
+    cancel.add_argument("job", metavar="JOB")
+    return root
+
+
+def _add(
+    parsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, command: commands.Command, title: str
+) -> argparse.ArgumentParser:
+    subparser = parsers.add_parser(name, help=title, description=title[0].upper() + title[1:] + ".")
+    subparser.add_argument("--json", action="store_true", help="last line of stdout: one JSON object")
+    subparser.set_defaults(command=command)
+    return subparser
+
+
+def _add_submit(parsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    submit = _add(parsers, "submit", commands.submit, "upload a video and start its job")
+    submit.add_argument("file", type=Path, metavar="FILE")
+    submit.add_argument("--style", metavar="NAME|IMAGE", help="a style's name, or a .jpg or .png file to take it from")
+    submit.add_argument("--scorer", choices=SCORERS, default=SCORERS[0], help=f"default {SCORERS[0]}")
+    submit.add_argument("--chunk-size", type=int, metavar="FRAMES", help="frames per GPU task (default: planned)")
+    submit.add_argument("--max-dimension", type=int, metavar="PIXELS", help="longer side of the result, at most")
+    submit.add_argument("--strength", type=float, metavar="0..1", help="0 is the source, 1 the full style (default)")
+    submit.add_argument("--keep-color", action="store_true", default=None, help="keep the source's colours")
+    submit.add_argument("--max-cost", type=float, metavar="AMOUNT", help="refuse a job that is planned to cost more")
+    submit.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="any option, by its name")
+    _add_watch(submit)
+
+
+def _add_watch(subparser: argparse.ArgumentParser) -> None:
+    subparser.add_argument("--watch", action="store_true", help="show progress until the job has ended")
+    subparser.add_argument(
+        "--out", type=Path, metavar="DIR", help="fetch the result when it is there (implies --watch)"
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    console = Console(stderr=True, highlight=False)
+    args = parser().parse_args(argv)
+    try:
+        connection = resolve(args.endpoint, args.storage, args.key, os.environ, Path.cwd())
+        return args.command(args, connection, console)
+    except ClientError as error:
+        print(f"error: {error}", file=sys.stderr)
+        if args.json:
+            report.print_json({"error": str(error)})
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,168 @@
+"""The commands, one function each: parsed arguments in, exit code out."""
+
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from client import report, submission
+from client.api import FunctionApp, Style
+from client.connection import Connection
+from client.errors import InvalidInput, JobOutcome
+from client.job_state import JobState
+from client.progress import job_reporter, transfer
+from client.storage import DataStorage
+from client.watch import Stopwatch, follow
+from contracts.job import OPTIONS_METADATA_KEY
+from contracts.layout import OUTPUTS, STYLES, VIDEOS, style_name
+from contracts.status import JobResult
+
+Command = Callable[[Namespace, Connection, Console], int]
+
+OPTION_FLAGS = ("chunk_size", "max_dimension", "strength", "keep_color", "max_cost")
+EXIT_CODES = {"failed": 1, "cancelled": 1}
+
+
+def submit(args: Namespace, connection: Connection, console: Console) -> int:
+    options = submission.parse_options(args.option) | {
+        name: value for name in OPTION_FLAGS if (value := getattr(args, name)) is not None
+    }
+    wanted = submission.build(args.file, args.style, args.scorer, options)
+    with FunctionApp(connection) as app:
+        # Asked first, so that an app that is not there, or a misspelt style, costs no upload.
+        _check_style(wanted, app.styles())
+        _upload(wanted, DataStorage(connection), console)
+        started = app.start(wanted.body)
+        if args.watch or args.out:
+            return _watch(started.job, lambda: app.poll(started.status_url), args, connection, console)
+        state = app.poll(started.status_url)
+    console.print(f"look again with: python -m client status {started.job} --watch", soft_wrap=True)
+    return _tell(state, args)
+
+
+def status(args: Namespace, connection: Connection, console: Console) -> int:
+    with FunctionApp(connection) as app:
+        if args.watch or args.out:
+            return _watch(args.job, lambda: app.job(args.job), args, connection, console)
+        return _tell(app.job(args.job), args)
+
+
+def list_jobs(args: Namespace, connection: Connection, console: Console) -> int:
+    with FunctionApp(connection) as app:
+        states = app.jobs(args.top)
+    if args.json:
+        report.print_json({"jobs": [report.as_json(state) for state in states]})
+    else:
+        report.print_jobs(states)
+    return 0
+
+
+def styles(args: Namespace, connection: Connection, console: Console) -> int:
+    with FunctionApp(connection) as app:
+        known = app.styles()
+    if args.json:
+        report.print_json({"styles": [asdict(style) for style in known]})
+    else:
+        report.print_styles(known)
+    return 0
+
+
+def download(args: Namespace, connection: Connection, console: Console) -> int:
+    with FunctionApp(connection) as app:
+        state = app.job(args.job)
+    if state.result is None:
+        because = f" ({state.reason})" if state.reason else ""
+        raise JobOutcome(f"job {state.job} is {state.word}: nothing to download{because}")
+    return _tell(state, args, _fetch(state.result, args.out, connection, console))
+
+
+def cancel(args: Namespace, connection: Connection, console: Console) -> int:
+    with FunctionApp(connection) as app:
+        cancelled = app.cancel(args.job)
+        if not cancelled:
+            raise JobOutcome(f"job {args.job} has ended already: it is {app.job(args.job).word}")
+    if args.json:
+        report.print_json({"job": args.job, "status": "cancelling"})
+    else:
+        print(f"{args.job}: being cancelled; its GPU tasks end within seconds")
+    return 0
+
+
+def _check_style(wanted: submission.Submission, known: list[Style]) -> None:
+    name = wanted.request.style
+    kinds = {style.name: style.kind for style in known}
+    if wanted.style_image is None and name is not None and name not in kinds:
+        raise InvalidInput(f"--style: there is no style {name!r}; there are {', '.join(sorted(kinds)) or 'none'}")
+    if wanted.style_image is not None and kinds.get(name or "") == "builtin":
+        raise InvalidInput(f"--style: {name!r} is a built-in style; rename {wanted.style_image.name} to use your image")
+
+
+def _upload(wanted: submission.Submission, storage: DataStorage, console: Console) -> None:
+    try:
+        if wanted.style_image is not None and wanted.style_blob is not None:
+            _check_style_blob(wanted.style_blob, storage.names(STYLES, f"{wanted.request.style}."))
+            _upload_one(storage, wanted.style_image, STYLES, wanted.style_blob, {}, console)
+        metadata = {OPTIONS_METADATA_KEY: wanted.metadata}
+        _upload_one(storage, wanted.video, VIDEOS, wanted.request.video, metadata, console)
+    finally:
+        storage.close()
+
+
+def _check_style_blob(blob: str, present: list[str]) -> None:
+    """A style is found by its name alone, so two files of one name would leave open which of them is meant."""
+    for other in present:
+        if other != blob and style_name(other) is not None:
+            raise InvalidInput(f"--style: styles/{other} has the same name as {blob}; rename your image")
+
+
+def _upload_one(
+    storage: DataStorage, path: Path, container: str, blob: str, metadata: dict[str, str], console: Console
+) -> None:
+    with transfer(console, f"uploading {path} to {container}/{blob}") as progress:
+        uploaded = storage.upload(path, container, blob, metadata, progress)
+    if not uploaded:
+        console.print(f"{container}/{blob} is there already, with the same content")
+
+
+def _watch(job: str, look: Callable[[], JobState], args: Namespace, connection: Connection, console: Console) -> int:
+    stopwatch = Stopwatch()
+    try:
+        with job_reporter(console, job) as reporter:
+            state = follow(look, reporter, stopwatch)
+    except KeyboardInterrupt:
+        console.print(f"\njob {job} goes on; look again with: python -m client status {job} --watch", soft_wrap=True)
+        raise
+    files = _fetch(state.result, args.out, connection, console) if args.out and state.result else []
+    return _tell(state, args, files, {name: round(seconds, 3) for name, seconds in stopwatch.seconds.items()})
+
+
+def _fetch(result: JobResult, folder: Path, connection: Connection, console: Console) -> list[Path]:
+    """Download what a finished job published: the video last, so that its presence means that all is there."""
+    wanted = [(result.ledger, None), (result.provenance, None), (result.output, result.output_sha256)]
+    storage = DataStorage(connection)
+    paths: list[Path] = []
+    try:
+        for blob, sha256 in wanted:
+            path = folder / blob.rsplit("/", 1)[-1]
+            with transfer(console, f"downloading {path}") as progress:
+                storage.download(OUTPUTS, blob, path, sha256, progress)
+            paths.append(path)
+    finally:
+        storage.close()
+    return paths
+
+
+def _tell(
+    state: JobState, args: Namespace, files: list[Path] | None = None, seconds: dict[str, float] | None = None
+) -> int:
+    if args.json:
+        extra: dict[str, Any] = {"files": [str(path) for path in files or []], "phase_seconds": seconds or {}}
+        report.print_json(report.as_json(state) | extra)
+    else:
+        report.print_state(state)
+        for path in files or []:
+            print(f"  {path}")
+    return EXIT_CODES.get(state.word, 0)

@@ -1,0 +1,66 @@
+"""What the client may refuse or fail at. Each error is one line for the user; `exit_code` is the process's.
+
+ClientError                 2  misuse, or something that cannot be reached
+├── InvalidInput            2  a bad file, option or name, found before anything was sent
+├── Refused                 2  the app answered 400: the request is not valid
+├── NoSuchJob               2
+├── NotAllowed              2  the app or the storage wants a key, or another one
+├── Unreachable             2  nothing answers there
+├── AppError                2  the app answered what the contract does not foresee
+├── StorageError            2
+└── JobOutcome              1  the job failed, was cancelled, or has no result yet
+"""
+
+
+class ClientError(Exception):
+    exit_code = 2
+
+
+class InvalidInput(ClientError):
+    pass
+
+
+class Refused(ClientError):
+    """`problems` are the app's own words: [{field, value, problem, allowed?}]."""
+
+    def __init__(self, problems: list[dict[str, str]]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(_describe(problem) for problem in problems) or "the app refused the request")
+
+
+class NoSuchJob(ClientError):
+    def __init__(self, job: str) -> None:
+        super().__init__(f"there is no job {job!r}; `python -m client list` shows those there are")
+
+
+class NotAllowed(ClientError):
+    pass
+
+
+class Unreachable(ClientError):
+    pass
+
+
+class AppError(ClientError):
+    """`status` is the HTTP status of the answer."""
+
+    def __init__(self, message: str, status: int) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+class StorageError(ClientError):
+    pass
+
+
+class JobOutcome(ClientError):
+    exit_code = 1
+
+
+def _describe(problem: dict[str, str]) -> str:
+    text = f"{problem['field']}: {problem['problem']}"
+    if problem.get("value") not in (None, "", "None"):
+        text += f" (got {problem['value']})"
+    if problem.get("allowed"):
+        text += f"; allowed: {problem['allowed']}"
+    return text

@@ -1,0 +1,107 @@
+"""Progress for people, on stderr: one live bar on a terminal, a line per change elsewhere."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+
+from client.job_state import JobState
+from client.storage import Progress as TransferProgress
+from client.watch import Observation, Reporter
+
+
+def clock(seconds: float) -> str:
+    """`1:02:03`, or `2:03` under an hour."""
+    minutes, left = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
+
+
+def describe(observation: Observation) -> dict[str, Any]:
+    """The parts of a progress line; empty where nothing is known yet."""
+    state, status = observation.state, observation.state.status
+    if status is None:
+        return {"phase": state.word, "chunks": "", "frames": "", "rate": "", "left": ""}
+    ended = state.has_ended
+    retries = f", {status.retries} retried" if status.retries else ""
+    left = status.seconds_left
+    return {
+        "phase": state.word if ended else status.phase,
+        "chunks": f"{status.chunks_done}/{status.chunks} chunks{retries}" if status.chunks else "",
+        "frames": f"{status.frames_done}/{status.frames} frames" if status.frames else "",
+        "rate": f"{observation.rate:.1f} frames/s" if observation.rate and not ended else "",
+        "left": f"{clock(left)} left" if left is not None and not ended else f"{clock(observation.elapsed)} so far",
+    }
+
+
+class LineReporter:
+    """Writes a line when the phase or a count has changed."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last: tuple[Any, ...] | None = None
+        self._was_silent = False
+
+    def show(self, observation: Observation) -> None:
+        parts = describe(observation)
+        self._was_silent = False
+        changed = (parts["phase"], parts["chunks"], parts["frames"])
+        if changed != self._last:
+            self._last = changed
+            self._console.print(", ".join(part for part in parts.values() if part))
+
+    def silent(self, seconds: float) -> None:
+        if not self._was_silent:
+            self._was_silent = True
+            self._console.print("the app does not answer; trying on")
+
+
+class BarReporter:
+    """One live line."""
+
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress = progress
+        self._task = task
+
+    def show(self, observation: Observation) -> None:
+        status = observation.state.status
+        total, done = (status.frames or None, status.frames_done) if status else (None, 0)
+        self._progress.update(self._task, total=total, completed=done, **describe(observation))
+
+    def silent(self, seconds: float) -> None:
+        self._progress.update(self._task, left=f"the app does not answer ({clock(seconds)})")
+
+
+@contextmanager
+def job_reporter(console: Console, job: str) -> Iterator[Reporter]:
+    if not console.is_terminal:
+        yield LineReporter(console)
+        return
+    fields = [TextColumn("{task.fields[" + name + "]}") for name in ("frames", "chunks", "rate", "left")]
+    with Progress(TextColumn("{task.fields[phase]}", style="bold"), BarColumn(), *fields, console=console) as progress:
+        blank: dict[str, Any] = {"phase": "starting", "frames": "", "chunks": "", "rate": "", "left": ""}
+        yield BarReporter(progress, progress.add_task(job, total=None, **blank))
+
+
+@contextmanager
+def transfer(console: Console, title: str) -> Iterator[TransferProgress]:
+    """A bar of bytes on a terminal; elsewhere one line at the beginning."""
+    if not console.is_terminal:
+        console.print(title)
+        yield lambda done, total: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def one_line(state: JobState) -> str:
+    """A job in one line, without a rate."""
+    parts = describe(Observation(state, None, 0.0))
+    known = [parts["phase"], parts["frames"], parts["chunks"]]
+    if state.status is not None and state.status.seconds_left is not None and not state.has_ended:
+        known.append(parts["left"])
+    return f"{state.job}: {', '.join(part for part in known if part)}"

@@ -1,0 +1,117 @@
+"""What the user typed, as a checked request: every mistake that can be seen here is told before anything is sent."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from client.errors import InvalidInput
+from contracts.job import JobOptions, JobRequest, field_errors
+from contracts.layout import style_name
+
+# How the kinds of image that a style may be begin, by file name suffix.
+IMAGE_SIGNATURES = {".jpg": b"\xff\xd8\xff", ".jpeg": b"\xff\xd8\xff", ".png": b"\x89PNG\r\n\x1a\n"}
+
+
+@dataclass(frozen=True)
+class Submission:
+    """`style_image` is a file to be uploaded as blob `style_blob` of container `styles`, or None for a named style."""
+
+    video: Path
+    style_image: Path | None
+    request: JobRequest
+
+    @property
+    def style_blob(self) -> str | None:
+        if self.style_image is None:
+            return None
+        return f"{self.request.style}{self.style_image.suffix.lower()}"
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The request as it is posted: what the user chose, and no defaults."""
+        return self.request.model_dump(mode="json", exclude_defaults=True)
+
+    @property
+    def metadata(self) -> str:
+        """The value of blob metadata `atelier_options`: with it the upload alone asks for the very same job."""
+        request = self.request
+        options = request.options.model_dump(mode="json", exclude_defaults=True)
+        return json.dumps({"style": request.style, "scorer": request.scorer, "options": options}, ensure_ascii=True)
+
+
+def build(video: Path, style: str | None, scorer: str, options: Mapping[str, Any]) -> Submission:
+    """Check everything that can be checked without the app.
+
+    Raises:
+        InvalidInput: a file is missing or empty, or is no image; a name or an option is not valid.
+    """
+    check_file(video)
+    image = style_image(style)
+    name = style_slug(image) if image else style
+    blob = f"{name}/{video.name}" if name else video.name
+    try:
+        request = JobRequest.model_validate({"video": blob, "style": name, "scorer": scorer, "options": dict(options)})
+    except ValidationError as error:
+        raise InvalidInput("; ".join(_describe(problem) for problem in field_errors(error))) from error
+    return Submission(video, image, request)
+
+
+def style_image(style: str | None) -> Path | None:
+    """The file that `--style` names, or None where it is the name of a style (no dot and no slash in it)."""
+    if style is None or not re.search(r"[./\\]", style):
+        return None
+    path = Path(style)
+    check_file(path)
+    signature = IMAGE_SIGNATURES.get(path.suffix.lower())
+    if signature is None:
+        raise InvalidInput(f"--style: {path} must be one of {', '.join(IMAGE_SIGNATURES)}")
+    with path.open("rb") as file:
+        if file.read(len(signature)) != signature:
+            raise InvalidInput(f"--style: {path} is no {path.suffix.lower().removeprefix('.')} image")
+    return path
+
+
+def style_slug(image: Path) -> str:
+    slug = re.sub(r"[^a-z0-9]+", "-", image.stem.lower()).strip("-")[:63].rstrip("-")
+    if style_name(f"{slug}{image.suffix.lower()}") is None:
+        raise InvalidInput(f"--style: {image.name} gives no style name; rename it to letters and digits")
+    return slug
+
+
+def check_file(path: Path) -> None:
+    if not path.exists():
+        raise InvalidInput(f"{path}: there is no such file")
+    if not path.is_file():
+        raise InvalidInput(f"{path}: not a file")
+    if path.stat().st_size == 0:
+        raise InvalidInput(f"{path}: the file is empty")
+
+
+def parse_options(pairs: Sequence[str]) -> dict[str, Any]:
+    """`["chunk_size=30", "keep_color=true"]` as {name: value}; values are JSON, or text where they are not.
+
+    Raises:
+        InvalidInput: a pair has no `=`, or its name is no option.
+    """
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals or name not in JobOptions.model_fields:
+            raise InvalidInput(f"--option {pair!r}: give NAME=VALUE, NAME one of {', '.join(JobOptions.model_fields)}")
+        try:
+            options[name] = json.loads(text)
+        except ValueError:
+            options[name] = text
+    return options
+
+
+def _describe(problem: dict[str, str]) -> str:
+    field = problem["field"].removeprefix("options.")
+    got = f" (got {problem['value']})" if field != "request" else ""
+    return f"{field}: {problem['problem']}{got}"

@@ -1,0 +1,135 @@
+"""A real Azurite for the data account, the app's doors, and the client as a process of its own."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from azure.storage.blob.aio import BlobServiceClient
+
+from tests.client.fake_function_app import FakeFunctionApp
+
+ROOT = Path(__file__).parents[2]
+# Azurite's published development key.
+KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The connection string of a blob service on a free port."""
+    command = [str(ROOT / "node_modules/.bin/azurite-blob"), "--blobHost", "127.0.0.1", "--blobPort", "0"]
+    command += ["--location", str(tmp_path_factory.mktemp("azurite")), "--skipApiVersionCheck"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        try:
+            said: list[str] = []
+            for line in process.stdout:
+                said.append(line)
+                if found := re.search(r"listens? on (http://127\.0\.0\.1:\d+)|at (http://127\.0\.0\.1:[1-9]\d*)", line):
+                    break
+            else:
+                pytest.fail(f"Azurite did not start: {''.join(said)}")
+            url = f"{found[1] or found[2]}/devstoreaccount1"
+            yield f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={KEY};BlobEndpoint={url};"
+        finally:
+            process.terminate()
+
+
+@pytest.fixture
+async def storage(azurite: str) -> AsyncIterator[BlobServiceClient]:
+    """The data account, its containers there and empty."""
+    async with BlobServiceClient.from_connection_string(azurite) as service:
+        for name in ("videos", "styles", "outputs"):
+            container = service.get_container_client(name)
+            if await container.exists():
+                async for blob in container.list_blob_names():
+                    await container.delete_blob(blob)
+            else:
+                await container.create_container()
+        yield service
+
+
+@pytest.fixture
+async def app(storage: BlobServiceClient) -> AsyncIterator[FakeFunctionApp]:
+    fake = FakeFunctionApp(storage)
+    runner = web.AppRunner(fake.application())
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield fake
+    await runner.cleanup()
+
+
+@dataclass(frozen=True)
+class Finished:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        return json.loads(self.out.splitlines()[-1])
+
+
+@dataclass(frozen=True)
+class Client:
+    """`await client("submit", ...)` runs `python -m client submit ...` in an empty folder."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "client", *arguments),
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # A shell that runs the tests in the background has SIGINT ignored, and children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
+
+    async def __call__(self, *arguments: str) -> Finished:
+        process = await self.start(*arguments)
+        try:
+            out, err = await process.communicate()
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+        assert process.returncode is not None
+        result = Finished(process.returncode, out.decode(), err.decode())
+        assert "Traceback" not in result.err, result.err
+        return result
+
+
+@pytest.fixture
+def client(app: FakeFunctionApp, azurite: str, tmp_path: Path) -> Client:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    ours = {"ATELIER_ENDPOINT": app.url, "ATELIER_STORAGE": azurite, "PYTHONPATH": str(ROOT)}
+    return Client(folder, {"PATH": os.environ["PATH"], "HOME": str(tmp_path)} | ours)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(b"as far as the client goes, any bytes are a video " * 500)
+    return path
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "Über Wave.JPG"
+    path.write_bytes(b"\xff\xd8\xff\xe0 and so on")
+    return path

@@ -1,0 +1,131 @@
+"""The app's HTTP doors as its contract describes them, over jobs whose progress a test writes down beforehand.
+
+The real app behind the same doors is tested end to end; this one lets the client meet every answer there is.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+from azure.storage.blob.aio import BlobServiceClient
+from pydantic import ValidationError
+
+from contracts.job import JobRequest, field_errors
+
+STYLES = [
+    {"name": "mosaic", "title": "Mosaic", "kind": "builtin"},
+    {"name": "my-cat", "title": "my-cat", "kind": "uploaded"},
+]
+
+
+def status(phase: str, **values: Any) -> dict[str, Any]:
+    return {"phase": phase, "video": "mosaic/clip.mp4", "style": "mosaic", "frames": 180, "chunks": 3} | values
+
+
+RUNNING = {"runtimeStatus": "Running", "customStatus": status("scoring", frames_done=60, chunks_done=1), "output": None}
+FAILED = {
+    "runtimeStatus": "Failed",
+    "customStatus": status("failed", reason="chunk 2 failed three times: the node ran out of memory"),
+    "output": "Orchestrator function 'score_video' failed",
+}
+TERMINATED = {"runtimeStatus": "Terminated", "customStatus": status("scoring"), "output": None}
+
+
+@dataclass
+class FakeFunctionApp:
+    """`script` is what successive looks at a job see; its last entry stays. An int is an HTTP error to answer."""
+
+    storage: BlobServiceClient
+    script: list[dict[str, Any] | int] = field(default_factory=lambda: [dict(RUNNING)])
+    key: str | None = None
+    url: str = ""
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    jobs: list[str] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+    polls: int = 0
+
+    def application(self) -> web.Application:
+        app = web.Application(middlewares=[self._check_key])
+        app.router.add_post("/api/jobs", self._start)
+        app.router.add_get("/api/jobs", self._list)
+        app.router.add_get("/api/jobs/{job}", self._get)
+        app.router.add_delete("/api/jobs/{job}", self._delete)
+        app.router.add_get("/api/styles", self._styles)
+        app.router.add_get("/runtime/webhooks/durabletask/instances/{job}", self._instance)
+        return app
+
+    @web.middleware
+    async def _check_key(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        if request.path.startswith("/api/") and self.key and request.headers.get("x-functions-key") != self.key:
+            return web.Response(status=401)
+        return await handler(request)
+
+    async def job_of(self, request: JobRequest) -> str:
+        """The id that the real app gives: it hangs on the video's etag and, for an uploaded style, on that one's."""
+        video = await self._etag("videos", request.video)
+        uploaded = request.style and request.style not in [entry["name"] for entry in STYLES]
+        return request.job_id(video, await self._etag("styles", f"{request.style}.jpg") if uploaded else None)
+
+    async def _etag(self, container: str, name: str) -> str:
+        async with self.storage.get_blob_client(container, name) as blob:
+            return (await blob.get_blob_properties()).etag
+
+    async def _start(self, http: web.Request) -> web.Response:
+        body = await http.json()
+        self.requests.append(body)
+        try:
+            request = JobRequest.model_validate(body)
+        except ValidationError as error:
+            return web.json_response({"errors": field_errors(error)}, status=400)
+        if request.options.max_cost == 0.001:
+            problem = {"field": "options.max_cost", "value": "0.001", "problem": "too low", "allowed": "0.01 or more"}
+            return web.json_response({"errors": [problem]}, status=400)
+        job = await self.job_of(request)
+        if job not in self.jobs:
+            self.jobs.append(job)
+        url = f"{self.url}/runtime/webhooks/durabletask/instances/{job}?code=webhook-secret"
+        return web.json_response({"id": job, "statusQueryGetUri": url}, status=202, headers={"Location": url})
+
+    def _look(self, job: str) -> dict[str, Any] | int:
+        entry = self.script[min(self.polls, len(self.script) - 1)]
+        self.polls += 1
+        if isinstance(entry, int):
+            return entry
+        times = {"createdTime": "2026-01-02T03:04:05Z", "lastUpdatedTime": "2026-01-02T03:04:06Z"}
+        return {"job": job} | times | entry
+
+    async def _get(self, http: web.Request) -> web.Response:
+        job = http.match_info["job"]
+        if job not in self.jobs:
+            return web.json_response({"error": f"no job {job}"}, status=404)
+        return self._answer(self._look(job))
+
+    async def _instance(self, http: web.Request) -> web.Response:
+        """Durable Functions' own status door: 202 while it runs, and `instanceId` for `job`."""
+        assert http.query["code"] == "webhook-secret"
+        seen = self._look(http.match_info["job"])
+        if isinstance(seen, dict):
+            seen["instanceId"] = seen.pop("job")
+        return self._answer(seen, running=202)
+
+    def _answer(self, seen: dict[str, Any] | int, running: int = 200) -> web.Response:
+        if isinstance(seen, int):
+            return web.Response(status=seen)
+        return web.json_response(seen, status=running if seen["runtimeStatus"] in ("Pending", "Running") else 200)
+
+    async def _list(self, http: web.Request) -> web.Response:
+        top = int(http.query["top"])
+        return web.json_response({"jobs": [self._look(job) for job in reversed(self.jobs)][:top]})
+
+    async def _delete(self, http: web.Request) -> web.Response:
+        job = http.match_info["job"]
+        if job not in self.jobs:
+            return web.json_response({"error": f"no job {job}"}, status=404)
+        seen = self._look(job)
+        if isinstance(seen, dict) and seen["runtimeStatus"] != "Running":
+            return web.json_response({"error": f"job {job} has ended"}, status=409)
+        self.cancelled.append(job)
+        return web.json_response({"job": job}, status=202)
+
+    async def _styles(self, http: web.Request) -> web.Response:
+        return web.json_response({"styles": STYLES})
