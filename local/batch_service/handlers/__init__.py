@@ -1,0 +1,1 @@
+"""One handler per REST operation, grouped by resource; each module lists its routes."""
