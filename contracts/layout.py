@@ -67,6 +67,11 @@ def spec_blob(job: str, task: str, run: int) -> str:
     return f"{job}/specs/r{run}-{task}.json"
 
 
+def submission_error_blob(job: str, task: str, run: int) -> str:
+    """Why Batch last refused this task; read if its message ends up in the poison queue."""
+    return f"{job}/specs/r{run}-{task}.error.txt"
+
+
 def outcome_prefix(job: str) -> str:
     return f"{job}/outcomes/"
 

@@ -1,0 +1,19 @@
+"""Atelier's Function App: a table of contents. Azure and the local host load this very file."""
+
+import azure.durable_functions as df
+
+from activities.blueprint import bp as activities
+from orchestrations.blueprint import bp as orchestrations
+from triggers.gpu_queues import bp as gpu_queues
+from triggers.http_api import bp as http_api
+from triggers.uploads import bp as uploads
+
+app = df.DFApp()
+
+# Doors
+app.register_functions(uploads)
+app.register_functions(http_api)
+app.register_functions(gpu_queues)
+# The workflow and its hands
+app.register_functions(orchestrations)
+app.register_functions(activities)

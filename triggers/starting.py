@@ -1,0 +1,115 @@
+"""What both doors do: check a request against what storage holds, and start its job once.
+
+A job's id is a hash of its request and of the versions of its blobs, so the same upload seen twice, the same request
+posted twice, and an upload followed by a request all come to one job.
+"""
+
+import logging
+from dataclasses import dataclass
+
+import azure.durable_functions as df
+import grpc
+from azure.core.exceptions import ResourceNotFoundError
+from durabletask.client import OrchestrationState, OrchestrationStatus
+
+from activities.storage import data_account
+from contracts import layout
+from contracts.job import JobRequest, StartInput
+from contracts.styles import BUILTIN_STYLES
+
+log = logging.getLogger(__name__)
+
+ORCHESTRATION = "score_video"
+OVER_WITHOUT_RESULT = (OrchestrationStatus.FAILED, OrchestrationStatus.TERMINATED)
+# Enough to choose from in an error message; `GET /api/styles` lists them all.
+STYLES_SHOWN = 40
+
+
+class BadRequest(ValueError):
+    """The request cannot be met. `errors` is a list of {field, value, problem} and, where it helps, {allowed}."""
+
+    def __init__(self, errors: list[dict[str, object]]) -> None:
+        self.errors = errors
+        super().__init__("; ".join(f"{e['field']}: {e['problem']} (got {e['value']})" for e in errors))
+
+
+@dataclass(frozen=True)
+class Style:
+    """A style's name and, for an uploaded one, its blob."""
+
+    name: str
+    title: str
+    kind: str
+    blob: str | None = None
+    etag: str | None = None
+
+
+def list_styles() -> list[Style]:
+    """Built-in and uploaded styles by name; an uploaded one hides a built-in one of its name."""
+    styles = {s.name: Style(s.name, s.title, "builtin") for s in BUILTIN_STYLES.values()}
+    for blob in data_account().container(layout.STYLES).list_blobs():
+        if name := layout.style_name(blob.name):
+            styles[name] = Style(name, name, "uploaded", blob.name, blob.etag)
+    return sorted(styles.values(), key=lambda style: style.name)
+
+
+def resolve(request: JobRequest) -> StartInput:
+    """Pin `request` to the versions of its blobs.
+
+    Raises:
+        BadRequest: the video or the style does not exist.
+    """
+    style = _find_style(request.style) if request.style else None
+    video = data_account().container(layout.VIDEOS).get_blob_client(request.video)
+    try:
+        properties = video.get_blob_properties()
+    except ResourceNotFoundError:
+        problem = f"no such blob in container {layout.VIDEOS!r}; upload it first"
+        raise BadRequest([{"field": "video", "value": request.video, "problem": problem}]) from None
+    etag = str(properties.etag)
+    version = style.etag or BUILTIN_STYLES[style.name].sha256 if style else None
+    return StartInput(
+        job=request.job_id(etag, version),
+        request=request,
+        video_etag=etag,
+        video_bytes=int(properties.size),
+        style_etag=style.etag if style else None,
+        style_blob=style.blob if style else None,
+    )
+
+
+def start(client: df.SyncDurableFunctionsClient, pinned: StartInput, *, restart: bool) -> str:
+    """Start the job unless it exists; its id. With `restart`, one that failed or was cancelled is run again."""
+    state = client.get_orchestration_state(pinned.job)
+    if state is not None:
+        if not (restart and state.runtime_status in OVER_WITHOUT_RESULT):
+            log.info("job %s exists (%s): nothing to start", pinned.job, state.runtime_status.name)
+            return pinned.job
+        pinned = pinned.model_copy(update={"run": _last_run(state) + 1})
+    try:
+        client.schedule_new_orchestration(ORCHESTRATION, input=pinned.model_dump(mode="json"), instance_id=pinned.job)
+    except grpc.RpcError as error:
+        if error.code() != grpc.StatusCode.ALREADY_EXISTS:  # the other door was faster
+            raise
+    log.info("job %s started, run %d: %s", pinned.job, pinned.run, pinned.request.video)
+    return pinned.job
+
+
+def _last_run(state: OrchestrationState) -> int:
+    return StartInput.model_validate(state.get_input()).run
+
+
+def _find_style(name: str) -> Style:
+    styles = {style.name: style for style in list_styles()}
+    if name not in styles:
+        raise BadRequest(
+            [
+                {
+                    "field": "style",
+                    "value": name,
+                    "problem": f"no such style; choose one of the allowed, or upload {name}.jpg to 'styles'",
+                    "allowed": sorted(styles)[:STYLES_SHOWN],
+                }
+            ]
+        )
+    return styles[name]
