@@ -1,0 +1,97 @@
+"""Storage connections by Azure's convention, and the clients made from them.
+
+A binding names a connection `X`. Either setting `X` (or `AzureWebJobsX`) holds a connection string, or
+`X__blobServiceUri` / `X__queueServiceUri` (or `X__serviceUri`) hold endpoints reached with DefaultAzureCredential.
+"""
+
+import os
+from collections.abc import Mapping
+
+from azure.identity.aio import DefaultAzureCredential
+from azure.storage.blob.aio import BlobServiceClient
+from azure.storage.queue.aio import QueueServiceClient
+
+from local.functions_host.errors import ConnectionSettingError
+
+HOST_STORAGE = "AzureWebJobsStorage"
+# The emulator's published account and key: https://learn.microsoft.com/azure/storage/common/storage-configure-connection-string
+_DEVELOPMENT = (
+    "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;"
+    "AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;"
+    "BlobEndpoint=http://127.0.0.1:10000/devstoreaccount1;"
+    "QueueEndpoint=http://127.0.0.1:10001/devstoreaccount1;"
+    "TableEndpoint=http://127.0.0.1:10002/devstoreaccount1;"
+)
+
+
+def connection_string(name: str, settings: Mapping[str, str]) -> str | None:
+    """The connection string setting `name` holds, `UseDevelopmentStorage=true` expanded; None when it has none."""
+    value = settings.get(name) or settings.get("AzureWebJobs" + name)
+    if value and value.strip().rstrip(";").lower() == "usedevelopmentstorage=true":
+        return _DEVELOPMENT
+    return value or None
+
+
+def service_uri(name: str, service: str, settings: Mapping[str, str]) -> str | None:
+    """The endpoint of `service` (`blob` or `queue`) in the identity-based form of connection `name`, if it has one."""
+    for suffix in (f"{service}ServiceUri", "serviceUri"):
+        for prefix in (name, "AzureWebJobs" + name):
+            if uri := settings.get(f"{prefix}__{suffix}"):
+                return uri
+    return None
+
+
+def _missing(name: str, service: str) -> ConnectionSettingError:
+    return ConnectionSettingError(
+        f"connection {name!r}: no setting defines it; set {name} to a connection string, "
+        f"or {name}__{service}ServiceUri to the endpoint of a {service} service"
+    )
+
+
+class Connections:
+    """Asynchronous storage clients, one per connection and service, opened on first use and closed together."""
+
+    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+        self._settings = os.environ if settings is None else settings
+        self._blobs: dict[str, BlobServiceClient] = {}
+        self._queues: dict[str, QueueServiceClient] = {}
+        self._credential: DefaultAzureCredential | None = None
+
+    def check(self, name: str, service: str) -> None:
+        """Raise ConnectionSettingError unless `name` has a usable setting for `service` (`blob` or `queue`)."""
+        if connection_string(name, self._settings) is None and service_uri(name, service, self._settings) is None:
+            raise _missing(name, service)
+
+    def blobs(self, name: str) -> BlobServiceClient:
+        """The blob service behind connection `name`."""
+        if name not in self._blobs:
+            if text := connection_string(name, self._settings):
+                self._blobs[name] = BlobServiceClient.from_connection_string(text)
+            elif uri := service_uri(name, "blob", self._settings):
+                self._blobs[name] = BlobServiceClient(uri, credential=self._identity())
+            else:
+                raise _missing(name, "blob")
+        return self._blobs[name]
+
+    def queues(self, name: str) -> QueueServiceClient:
+        """The queue service behind connection `name`."""
+        if name not in self._queues:
+            if text := connection_string(name, self._settings):
+                self._queues[name] = QueueServiceClient.from_connection_string(text)
+            elif uri := service_uri(name, "queue", self._settings):
+                self._queues[name] = QueueServiceClient(uri, credential=self._identity())
+            else:
+                raise _missing(name, "queue")
+        return self._queues[name]
+
+    def _identity(self) -> DefaultAzureCredential:
+        if self._credential is None:
+            self._credential = DefaultAzureCredential()
+        return self._credential
+
+    async def close(self) -> None:
+        """Close every client."""
+        for client in (*self._blobs.values(), *self._queues.values()):
+            await client.close()
+        if self._credential is not None:
+            await self._credential.close()

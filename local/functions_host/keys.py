@@ -1,0 +1,49 @@
+"""Host keys: made once, kept in the state folder, readable by the owner alone."""
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.functions_host.errors import HostFileError
+from local.functions_host.host_json import read_json
+
+
+@dataclass(frozen=True, repr=False)
+class Keys:
+    """`master` opens everything, `default` the functions, `durable_task` the Durable management API."""
+
+    master: str
+    default: str
+    durable_task: str
+
+    def opens_function(self, key: str | None) -> bool:
+        """Whether `key` may call a function of level `function`."""
+        return _among(key, self.default, self.master)
+
+    def opens_admin(self, key: str | None) -> bool:
+        """Whether `key` may call a function of level `admin`."""
+        return _among(key, self.master)
+
+    def opens_management(self, key: str | None) -> bool:
+        """Whether `key` may call the Durable management API."""
+        return _among(key, self.durable_task, self.master)
+
+
+def _among(key: str | None, *accepted: str) -> bool:
+    return key is not None and any(secrets.compare_digest(key.encode(), one.encode()) for one in accepted)
+
+
+def load_keys(path: Path) -> Keys:
+    """The keys in `path`, made on first use. Raises HostFileError when the file does not hold all three."""
+    if not path.exists():
+        made = {name: secrets.token_urlsafe(32) for name in ("master", "default", "durable_task")}
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(made, file, indent=2)
+    content = read_json(path)
+    try:
+        return Keys(str(content["master"]), str(content["default"]), str(content["durable_task"]))
+    except KeyError as error:
+        raise HostFileError(f"{path}: lacks the key {error}; delete the file and new keys are made") from error
