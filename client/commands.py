@@ -124,7 +124,7 @@ def _upload_one(
     with transfer(console, f"uploading {path} to {container}/{blob}") as progress:
         uploaded = storage.upload(path, container, blob, metadata, progress)
     if not uploaded:
-        console.print(f"{container}/{blob} is there already, with the same content")
+        console.print(f"{container}/{blob} is there already, with the same content", soft_wrap=True)
 
 
 def _watch(job: str, look: Callable[[], JobState], args: Namespace, connection: Connection, console: Console) -> int:

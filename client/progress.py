@@ -50,7 +50,7 @@ class LineReporter:
         changed = (parts["phase"], parts["chunks"], parts["frames"])
         if changed != self._last:
             self._last = changed
-            self._console.print(", ".join(part for part in parts.values() if part))
+            self._console.print(", ".join(part for part in parts.values() if part), soft_wrap=True)
 
     def silent(self, seconds: float) -> None:
         if not self._was_silent:
@@ -89,7 +89,7 @@ def job_reporter(console: Console, job: str) -> Iterator[Reporter]:
 def transfer(console: Console, title: str) -> Iterator[TransferProgress]:
     """A bar of bytes on a terminal; elsewhere one line at the beginning."""
     if not console.is_terminal:
-        console.print(title)
+        console.print(title, soft_wrap=True)
         yield lambda done, total: None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())

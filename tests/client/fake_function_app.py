@@ -3,6 +3,7 @@
 The real app behind the same doors is tested end to end; this one lets the client meet every answer there is.
 """
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +44,7 @@ class FakeFunctionApp:
     jobs: list[str] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
     polls: int = 0
+    polled_twice: asyncio.Event = field(default_factory=asyncio.Event)
 
     def application(self) -> web.Application:
         app = web.Application(middlewares=[self._check_key])
@@ -89,6 +91,8 @@ class FakeFunctionApp:
     def _look(self, job: str) -> dict[str, Any] | int:
         entry = self.script[min(self.polls, len(self.script) - 1)]
         self.polls += 1
+        if self.polls == 2:
+            self.polled_twice.set()
         if isinstance(entry, int):
             return entry
         times = {"createdTime": "2026-01-02T03:04:05Z", "lastUpdatedTime": "2026-01-02T03:04:06Z"}
