@@ -57,7 +57,8 @@ def range_reader(source: SourceRef) -> Callable[[int, int], bytes]:
             return stream.readall()
         except ResourceModifiedError as error:
             raise SourceChangedError(
-                f"{label(source.url)} changed since the job began (its etag was {source.etag}); start a new job"
+                f"{label(source.url)} was changed or removed since the job began (its etag was {source.etag}); "
+                "start a new job"
             ) from error
 
     return read_range

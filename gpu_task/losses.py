@@ -5,6 +5,7 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from gpu_task.features import SqueezeNetFeatures
 
@@ -27,11 +28,17 @@ class Objective(Protocol):
 
 
 class PerceptualObjective:
-    """Gram matrices of a pretrained network for style (Gatys et al., 2016), its activations for content."""
+    """Gram matrices of a pretrained network for style (Gatys et al., 2016), its activations for content.
 
-    def __init__(self, features: SqueezeNetFeatures, style: Tensor, content_layer: int) -> None:
+    The style's colours are asked for by themselves as well (`palette` weighs them against the Gram matrices): features
+    trained to name objects care little for colour, and rare ones, such as the yellow of stars, come very late.
+    """
+
+    def __init__(self, features: SqueezeNetFeatures, style: Tensor, content_layer: int, palette: float) -> None:
         self.features = features
         self.content_layer = content_layer
+        self.palette_weight = palette
+        self.palette = Palette(style)
         with torch.no_grad():
             self.targets = {layer: gram(f) for layer, f in features(style).items()}  # {layer: [1, C, C]}
 
@@ -41,7 +48,32 @@ class PerceptualObjective:
         found = self.features(output)
         style = torch.stack([_relative(gram(found[layer]), self.targets[layer]) for layer in STYLE_LAYERS])
         content = found[self.content_layer]
-        return Parts(style.mean(), (content - wanted).square().mean() / wanted.square().mean())
+        style = style.mean() + self.palette_weight * self.palette.distance(output)
+        return Parts(style, (content - wanted).square().mean() / wanted.square().mean())
+
+
+class Palette:
+    """How an image's colours are distributed, at a quarter of its resolution: strokes, not grain."""
+
+    SCALE = 4
+    DIRECTIONS = 16
+
+    def __init__(self, style: Tensor) -> None:
+        random = torch.Generator().manual_seed(0)
+        directions = torch.randn(self.DIRECTIONS, 3, generator=random)
+        self.directions = functional.normalize(directions, dim=1).to(style.device)  # [16, 3]
+        self.wanted = self._sorted(style)  # [16, P]
+
+    def distance(self, image: Tensor) -> Tensor:
+        """Sliced Wasserstein distance between the colours of `image` and the style's: 0 if equal, 1 at most."""
+        found = self._sorted(image)
+        wanted = functional.interpolate(self.wanted[None], size=found.shape[-1], mode="linear", align_corners=True)[0]
+        return (found - wanted).abs().mean()
+
+    def _sorted(self, image: Tensor) -> Tensor:
+        """Colours along each direction, in order: [B, 3, H, W] -> [16, B * H * W / 16]."""
+        colors = functional.avg_pool2d(image, self.SCALE).transpose(0, 1).flatten(1)  # [3, P]
+        return (self.directions @ colors).sort(dim=1).values
 
 
 def gram(features: Tensor) -> Tensor:

@@ -37,4 +37,4 @@ def make_objective(
     if weights is None and (named := os.environ.get(WEIGHTS_VARIABLE)):
         weights = Path(named)
     features = SqueezeNetFeatures(STYLE_LAYERS, weights).to(device)
-    return PerceptualObjective(features, image, recipe.content_layer)
+    return PerceptualObjective(features, image, recipe.content_layer, recipe.palette)

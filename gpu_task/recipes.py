@@ -20,7 +20,8 @@ class Recipe:
         style_size: the style image's shorter side while fitting, pixels; larger gives larger strokes.
         zoom: frames are scaled by a factor drawn from this range, so that near and far things are both seen.
         content, variation, consistency: weights of the losses against a style weight of 1.
-        content_layer: where content is compared, for `squeezenet`.
+        content_layer, palette: for `squeezenet`: where content is compared, and the weight of the style's colours
+            against its Gram matrices.
     """
 
     name: str
@@ -33,7 +34,8 @@ class Recipe:
     content: float
     variation: float
     consistency: float
-    content_layer: int = 5
+    content_layer: int = 4
+    palette: float = 1.0
     learning_rate: float = 3e-3
     seed: int = 0
 

@@ -53,7 +53,7 @@ def write_segment(spec: ScoreSpec, path: Path, timings: Timings, scorer: Scorer)
     """Decodes, scores and encodes the chunk, warm-up frames first; those are scored but not written."""
     size = output_size(spec.index, spec.options.max_dimension)
     settings = EncoderSettings(crf=spec.encoder.crf, preset=spec.encoder.preset)
-    source = RangedReader(blobs.range_reader(spec.source), spec.source.size)
+    source = RangedReader(blobs.range_reader(spec.source), spec.source.size, name=blobs.label(spec.source.url))
     with (
         Progress(spec.to.progress) as progress,
         SegmentWriter(path, spec.index, spec.first, spec.last, size, settings) as writer,

@@ -1,0 +1,188 @@
+"""Azurite on free ports, a small video, and specs that point at both: what a real task needs, in miniature."""
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from azure.storage.blob import BlobSasPermissions, BlobServiceClient, generate_blob_sas
+from azure.storage.queue import QueueSasPermissions, QueueServiceClient, TextBase64DecodePolicy, generate_queue_sas
+
+from contracts.messages import GpuResult
+from contracts.task_spec import Destinations, ScorerOptions, ScoreSpec, SourceRef, TaskIdentity
+from contracts.video_index import VideoIndex
+from media.index import probe
+
+ROOT = Path(__file__).resolve().parents[2]
+# Azurite's one account, published in its documentation.
+ACCOUNT = "devstoreaccount1"
+KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+FRAMES, WIDTH, HEIGHT = 20, 96, 64
+
+
+class Storage:
+    """One Azurite account: blobs in container `work`, results in queue `results`."""
+
+    def __init__(self, blob_port: int, queue_port: int) -> None:
+        self.blobs = BlobServiceClient(f"http://127.0.0.1:{blob_port}/{ACCOUNT}", credential=KEY)
+        self.queue = QueueServiceClient(f"http://127.0.0.1:{queue_port}/{ACCOUNT}", credential=KEY).get_queue_client(
+            "results", message_decode_policy=TextBase64DecodePolicy()
+        )
+
+    def upload(self, name: str, data: bytes) -> SourceRef:
+        written = self.blobs.get_blob_client("work", name).upload_blob(data, overwrite=True)
+        return SourceRef(url=self.url(name, "r"), etag=written["etag"], size=len(data))
+
+    def read(self, name: str) -> bytes:
+        return self.blobs.get_blob_client("work", name).download_blob().readall()
+
+    def exists(self, name: str) -> bool:
+        return self.blobs.get_blob_client("work", name).exists()
+
+    def metadata(self, name: str) -> dict[str, str]:
+        return self.blobs.get_blob_client("work", name).get_blob_properties().metadata
+
+    def url(self, name: str, permission: str) -> str:
+        """The blob with a SAS of the given letters."""
+        token = generate_blob_sas(
+            ACCOUNT,
+            "work",
+            name,
+            account_key=KEY,
+            expiry=_soon(),
+            permission=BlobSasPermissions.from_string(permission),
+        )
+        return f"{self.blobs.url}work/{name}?{token}"
+
+    def queue_url(self) -> str:
+        token = generate_queue_sas(ACCOUNT, "results", KEY, permission=QueueSasPermissions(add=True), expiry=_soon())
+        return f"{self.queue.url}?{token}"
+
+    def destinations(self, prefix: str, output: str) -> Destinations:
+        return Destinations(
+            output=self.url(f"{prefix}/{output}", "rc"),
+            log=self.url(f"{prefix}/task.log", "cw"),
+            timings=self.url(f"{prefix}/timings.json", "cw"),
+            progress=self.url(f"{prefix}/progress", "cw"),
+            results_queue=self.queue_url(),
+        )
+
+    def results(self) -> list[GpuResult]:
+        """Takes every message from the results queue."""
+        found = []
+        for message in self.queue.receive_messages():
+            found.append(GpuResult.model_validate_json(message.content))
+            self.queue.delete_message(message)
+        return found
+
+
+def _soon() -> datetime:
+    return datetime.now(UTC) + timedelta(hours=1)
+
+
+@pytest.fixture(scope="session")
+def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
+    program = ROOT / "node_modules" / ".bin" / "azurite"
+    if not program.exists():
+        pytest.fail(f"{program} is missing: run `make setup`")
+    blob, queue, table = _free_ports(3)
+    folder = tmp_path_factory.mktemp("azurite")
+    ports = ["--blobPort", str(blob), "--queuePort", str(queue), "--tablePort", str(table)]
+    flags = ["--location", str(folder), "--silent", "--skipApiVersionCheck", "--disableTelemetry"]
+    with (
+        (folder / "output.txt").open("wb") as output,
+        subprocess.Popen([str(program), *ports, *flags], stdout=output, stderr=subprocess.STDOUT) as process,
+    ):
+        try:
+            for port in (blob, queue):
+                _wait_for(port, process)
+            found = Storage(blob, queue)
+            found.blobs.create_container("work")
+            found.queue.create_queue()
+            yield found
+        finally:
+            process.terminate()
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            pytest.fail(f"Azurite ended with code {process.returncode}")
+        with socket.socket() as attempt:
+            if attempt.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    pytest.fail(f"Azurite does not listen on port {port} after {seconds} s")
+
+
+@pytest.fixture(scope="session")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """20 frames of 96x64 at 25 a second: a bright square moving over a gradient; a keyframe every 8."""
+    path = tmp_path_factory.mktemp("video") / "source.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"crf": "12", "preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt, stream.gop_size = WIDTH, HEIGHT, "yuv420p", 8
+        for number in range(FRAMES):
+            frame = av.VideoFrame.from_ndarray(picture(number), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def picture(number: int) -> np.ndarray:
+    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
+    rgb = np.stack([columns * 2, rows * 3, 200 - columns], axis=-1).astype(np.uint8)
+    rgb[20:40, 4 * number : 4 * number + 20] = (250, 220, 60)
+    return rgb
+
+
+@pytest.fixture(scope="session")
+def index(video: Path) -> VideoIndex:
+    return probe(video)
+
+
+class SpecMaker:
+    """Score specs for one source video; each gets its own folder of destinations."""
+
+    def __init__(self, storage: Storage, source: SourceRef, index: VideoIndex) -> None:
+        self.storage, self.source, self.index = storage, source, index
+
+    def score(self, prefix: str, first: int = 4, last: int = 15, **changes: object) -> ScoreSpec:
+        warm_up = int(str(changes.get("warm_up", 0)))
+        values: dict[str, object] = {
+            "identity": identity(),
+            "source": self.source,
+            "index": self.index.window(first - warm_up, last),
+            "first": first,
+            "last": last,
+            "scorer": "identity",
+            "model": None,
+            "options": ScorerOptions(),
+            "to": self.storage.destinations(prefix, "segment.mp4"),
+        }
+        return ScoreSpec.model_validate({**values, **changes})
+
+
+def identity() -> TaskIdentity:
+    return TaskIdentity(job="job-1", task="c00000-a1", chunk=0, attempt=1, instance_id="job-1:r1:c00000")
+
+
+@pytest.fixture
+def specs(storage: Storage, video: Path, index: VideoIndex) -> SpecMaker:
+    return SpecMaker(storage, storage.upload("source.mp4", video.read_bytes()), index)
