@@ -31,17 +31,35 @@ class GpuWork:
     task_name: Callable[[int], str]
 
 
+class Mailbox:
+    """Waits for `gpu-task-finished`, one waiter at a time.
+
+    An event goes to the oldest waiter, so a waiter left behind by an earlier attempt would swallow the next one's.
+    """
+
+    def __init__(self, ctx: OrchestrationContext) -> None:
+        self._ctx = ctx
+        self.event = ctx.wait_for_external_event(FINISHED_EVENT)
+
+    def take(self) -> GpuResult:
+        """The result that has arrived."""
+        result = GpuResult.model_validate(self.event.get_result())
+        self.event = self._ctx.wait_for_external_event(FINISHED_EVENT)
+        return result
+
+
 def do_gpu_work(ctx: OrchestrationContext, work: GpuWork, policy: Policy) -> Step[ChunkReport]:
     """Try up to `policy.max_attempts` times, each with its own task id; report how it went."""
     reasons: list[str] = []
     wasted = 0.0
+    mailbox = Mailbox(ctx)
     for attempt in range(1, policy.max_attempts + 1):
         spent = ChunkReport(ok=False, retries=attempt - 1, seconds=wasted, wasted_seconds=wasted)
         task = _task(ctx, work, attempt)
         submitted = yield from call(ctx, work.submit, task, Submitted)
         if submitted.state == "done":
             return spent.model_copy(update={"ok": True, "frames": submitted.frames})
-        result = (yield from _await_result(ctx, task, policy)) if submitted.state == "submitted" else None
+        result = (yield from _await_result(ctx, mailbox, task, policy)) if submitted.state == "submitted" else None
         if result is None:
             return spent.model_copy(update={"reason": "the run was ended"})
         verdict = yield from _verify(ctx, work.verify, task, result)
@@ -67,21 +85,18 @@ def _task(ctx: OrchestrationContext, work: GpuWork, attempt: int) -> TaskRef:
     )
 
 
-def _await_result(ctx: OrchestrationContext, task: TaskRef, policy: Policy) -> Step[GpuResult | None]:
+def _await_result(ctx: OrchestrationContext, mailbox: Mailbox, task: TaskRef, policy: Policy) -> Step[GpuResult | None]:
     """The task's result, or None where its run has ended."""
     missing = 0
-    # One event task for the whole wait: a second one would leave the first to swallow the event.
-    event = ctx.wait_for_external_event(FINISHED_EVENT)
     while True:
         timer = ctx.create_timer(timedelta(seconds=policy.poll_seconds))
-        yield when_any([event, timer])
-        if event.is_complete:
+        yield when_any([mailbox.event, timer])
+        if mailbox.event.is_complete:
             timer.cancel()
-            result = GpuResult.model_validate(event.get_result())
+            result = mailbox.take()
             if result.task == task.task:
                 return result
-            event = ctx.wait_for_external_event(FINISHED_EVENT)  # an earlier attempt's, late
-            continue
+            continue  # an earlier attempt's, late
         inspection = yield from call(ctx, "inspect_gpu_task", task, Inspection)
         if inspection.state == "ended":
             return None
