@@ -1,0 +1,99 @@
+"""The chunk plan: pure, so tested as a function."""
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from activities.plan_chunks import best_chunk_size, make_plan, makespan
+from contracts.frame_times import FrameTimes
+from contracts.plan import PlanFigures
+from contracts.video_index import Keyframe, VideoIndex
+
+
+def index(frames: int, gop: int = 1_000_000) -> VideoIndex:
+    keyframes = tuple(Keyframe(pts=n * 512, dts=n * 512) for n in range(0, frames, gop))
+    return VideoIndex(
+        container="mp4",
+        codec="h264",
+        stream_index=0,
+        width=640,
+        height=360,
+        pix_fmt="yuv420p",
+        time_base=Fraction(1, 15360),
+        frames=FrameTimes.encode([n * 512 for n in range(frames)]),
+        last_duration=512,
+        keyframes=keyframes,
+    )
+
+
+def figures(**changes: float) -> PlanFigures:
+    base = {
+        "workers": 4,
+        "start_up_seconds": 10.0,
+        "seconds_per_frame": 0.1,
+        "node_losses_per_hour": 0.05,
+        "node_price_per_hour": 3.6,
+    }
+    return PlanFigures.model_validate(base | changes)
+
+
+def test_one_round_of_all_workers_where_nodes_are_never_lost() -> None:
+    plan = make_plan(index(1000), figures(node_losses_per_hour=0))
+    assert [chunk.frame_count for chunk in plan.chunks] == [250] * 4
+    assert plan.expected_seconds == pytest.approx(10 + 25)
+
+
+def test_the_more_nodes_are_lost_the_smaller_the_chunks() -> None:
+    sizes = [best_chunk_size(100_000, figures(node_losses_per_hour=rate)) for rate in (0, 1, 10, 60)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(set(sizes)) == 4
+
+
+def test_the_longer_the_start_up_the_larger_the_chunks() -> None:
+    sizes = [best_chunk_size(100_000, figures(start_up_seconds=s, node_losses_per_hour=10)) for s in (1, 10, 100)]
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[-1]
+
+
+def test_expected_time_of_a_chunk_follows_duda() -> None:
+    # 4 chunks on 4 workers, each 10 + 250 x 0.1 = 35 s, losses at 60 an hour = 1 a minute: (e^(35/60) - 1) x 60 s
+    assert makespan(1000, 250, figures(node_losses_per_hour=60)) == pytest.approx(47.52, abs=0.01)
+
+
+def test_the_cost_counts_every_start_up_and_is_shared_by_a_nodes_slots() -> None:
+    plan = make_plan(index(1000), figures(workers_per_node=2), chunk_size=100)
+    assert plan.expected_cost == pytest.approx((10 * 10 + 1000 * 0.1) / 2 * 3.6 / 3600)
+
+
+def test_a_boundary_near_a_keyframe_moves_onto_it() -> None:
+    plan = make_plan(index(300, gop=48), figures(), chunk_size=100)
+    assert [chunk.first for chunk in plan.chunks] == [0, 96, 192]
+
+
+def test_a_boundary_far_from_any_keyframe_stays() -> None:
+    plan = make_plan(index(300, gop=250), figures(), chunk_size=100)
+    assert [chunk.first for chunk in plan.chunks] == [0, 100, 200]
+
+
+def test_a_chunk_size_that_was_asked_for_is_kept() -> None:
+    plan = make_plan(index(95), figures(), chunk_size=10)
+    assert len(plan.chunks) == 10
+    assert max(chunk.frame_count for chunk in plan.chunks) <= 11
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    frames=st.integers(1, 3000),
+    gop=st.integers(1, 400),
+    size=st.one_of(st.none(), st.integers(1, 500)),
+    workers=st.integers(1, 64),
+    losses=st.floats(0, 100),
+)
+def test_every_frame_is_in_exactly_one_chunk(
+    frames: int, gop: int, size: int | None, workers: int, losses: float
+) -> None:
+    plan = make_plan(index(frames, gop), figures(workers=workers, node_losses_per_hour=losses), size)
+    covered = [frame for chunk in plan.chunks for frame in range(chunk.first, chunk.last + 1)]
+    assert covered == list(range(frames))

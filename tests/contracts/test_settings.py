@@ -1,0 +1,36 @@
+from pathlib import Path
+
+import pytest
+
+from contracts.settings import Settings, SettingsError, table
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "settings.md"
+
+
+def test_defaults_serve_where_nothing_is_set() -> None:
+    settings = Settings.from_environ({"BATCH_ENDPOINT": "https://account.region.batch.azure.com"})
+    assert settings.batch_pool_id == "atelier"
+    assert settings.workers == 1
+
+
+def test_values_are_parsed_to_the_type_of_their_default() -> None:
+    settings = Settings.from_environ({"BATCH_ENDPOINT": "x", "POOL_NODES": "3", "POOL_SLOTS_PER_NODE": "4"})
+    assert settings.workers == 12
+
+
+@pytest.mark.parametrize("value", ["many", "", "1.5", "-1"])
+def test_a_value_that_does_not_parse_is_named(value: str) -> None:
+    with pytest.raises(SettingsError, match="POOL_NODES") as caught:
+        Settings.from_environ({"BATCH_ENDPOINT": "x", "POOL_NODES": value})
+    assert repr(value) in str(caught.value)
+
+
+def test_a_missing_required_setting_is_named() -> None:
+    with pytest.raises(SettingsError, match="BATCH_ENDPOINT"):
+        Settings.from_environ({})
+
+
+@pytest.mark.parametrize(("name", "default", "help"), table())
+def test_every_setting_is_documented(name: str, default: str, help: str) -> None:
+    row = f"| `{name}` | {f'`{default}`' if default else ''} | {help} |"
+    assert row in DOCUMENT.read_text(), f"docs/settings.md lacks the row {row}"
