@@ -17,7 +17,8 @@ from media.packets import PacketList, list_packets
 from media.source import Source, name_of, open_source, size_of, video_stream
 
 # Containers whose frames have no timestamps of their own: a constant rate is what they mean.
-_WITHOUT_TIMESTAMPS = {"avi", "h264", "hevc", "m4v", "mjpeg", "mpegvideo", "obu", "vc1", "yuv4mpegpipe", "dv"}
+_ELEMENTARY = frozenset({"h264", "hevc", "m4v", "mjpeg", "mpegvideo", "obu", "vc1"})
+_WITHOUT_TIMESTAMPS = _ELEMENTARY | {"avi", "yuv4mpegpipe", "dv"}
 # Colour matrices that libswscale does not convert (AVColorSpace: YCgCo, BT.2020 constant luminance, SMPTE 2085,
 # chromaticity-derived, ICtCp, IPT-C2, YCgCo-R).
 _UNSUPPORTED_MATRICES = frozenset({8, *range(10, 18)})
@@ -62,8 +63,9 @@ def probe(source: Source, *, limits: ProbeLimits = _DEFAULT_LIMITS) -> VideoInde
     with open_source(source) as container:
         stream = video_stream(container, name)
         _check_stream(name, stream, limits)
-        _check_truncation(name, source, stream)
         packets = list_packets(container, stream)
+        if container.format.name.startswith("mov"):
+            _check_truncation(name, source, stream, packets)
         described = _describe(container, stream)
     if not packets.count:
         raise UnsupportedMedia(f"{name}: the video stream holds no frames; the file was cut off or never finished")
@@ -143,18 +145,23 @@ def _check_stream(name: str, stream: VideoStream, limits: ProbeLimits) -> None:
         )
 
 
-def _check_truncation(name: str, source: Source, stream: VideoStream) -> None:
-    """MP4 and MOV list every packet's place up front: a copy that was cut short is seen before any work is done."""
-    end = max((entry.pos + entry.size for entry in stream.index_entries), default=0)
+def _check_truncation(name: str, source: Source, stream: VideoStream, packets: PacketList) -> None:
+    """MP4 and MOV list every packet and its place: what a copy lost is known, and never taken for the end."""
+    entries = [entry for entry in stream.index_entries if entry.size]
+    end = max((entry.pos + entry.size for entry in entries), default=0)
     size = size_of(source)
-    if end > size:
+    if end > size or packets.count < len(entries):
         raise TruncatedMedia(
-            f"{name}: cut short: its index names bytes up to {end}, the file ends at {size}; upload it again"
+            f"{name}: cut short: its index lists {len(entries)} packets up to byte {end}, the file ends at {size} and "
+            f"{packets.count} could be read; upload it again, or remux it to keep what is there"
         )
 
 
 def _describe(container: InputContainer, stream: VideoStream) -> dict[str, Any]:
     codec = stream.codec_context
+    rates = (stream.average_rate, stream.guessed_rate)
+    if container.format.name in _ELEMENTARY:
+        rates = rates[::-1]  # the demuxer's own is a constant, 25; the codec's may be known
     return {
         "container": container.format.name,
         "codec": codec.name,
@@ -162,7 +169,7 @@ def _describe(container: InputContainer, stream: VideoStream) -> dict[str, Any]:
         "width": stream.width,
         "height": stream.height,
         "pix_fmt": codec.pix_fmt,
-        "average_rate": _fraction(stream.average_rate) or _fraction(stream.guessed_rate),
+        "average_rate": _fraction(rates[0]) or _fraction(rates[1]),
         "sample_aspect_ratio": _fraction(stream.sample_aspect_ratio),
         "audio": tuple(
             AudioStream(

@@ -51,7 +51,10 @@ def size_of(source: Source) -> int:
     """Bytes in `source`."""
     if isinstance(source, str | Path):
         return os.stat(source).st_size
-    return source.seek(0, os.SEEK_END)
+    position = source.tell()
+    size = source.seek(0, os.SEEK_END)
+    source.seek(position)  # libav may be in the middle of reading it
+    return size
 
 
 @contextmanager
