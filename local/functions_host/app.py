@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import azure_functions_runtime as runtime
-from azure.functions.meta import Datum
 from azure_functions_runtime import handle_event, loader, native_invocation
 from azure_functions_runtime.bindings import meta
+from azure_functions_runtime.bindings.datumdef import Datum
 
 from local.functions_host.errors import AppLoadError, InvocationError
 from local.functions_host.host_json import HostJson, read_host_json, read_json
@@ -189,7 +189,8 @@ def _check_source(source: Path) -> None:
 
 
 def _function(indexed: Any) -> Function:
-    info = handle_event._functions.add_indexed_function(indexed, _PROTOS)
+    registry: Any = handle_event._functions  # annotated as a mapping there
+    info = registry.add_indexed_function(indexed, _PROTOS)
     bindings = tuple(json.loads(one) if isinstance(one, str) else one for one in indexed.get_raw_bindings())
     for one in bindings:
         if one["type"] not in TRIGGERS | BINDINGS or (one["type"] == "blob" and one["direction"] in (0, "IN", "in")):
@@ -217,7 +218,7 @@ def _decode_inputs(info: Any, inputs: list[tuple[str, Datum]], metadata: Mapping
     arguments: dict[str, Any] = {}
     for name, datum in inputs:
         kind = info.input_types[name]
-        binding = meta.get_binding(kind.binding_name, kind.deferred_bindings_enabled)
+        binding: Any = meta.get_binding(kind.binding_name, kind.deferred_bindings_enabled)
         own = (metadata or {}) if meta.is_trigger_binding(kind.binding_name) else {}
         if kind.deferred_bindings_enabled:
             arguments[name] = binding.decode(datum, trigger_metadata=own, pytype=kind.pytype)

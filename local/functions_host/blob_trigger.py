@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
-from azure.functions.meta import Datum
 from azure.storage.blob import BlobProperties
 from azure.storage.blob.aio import BlobClient
 from azure.storage.queue import QueueMessage
+from azure_functions_runtime.bindings.datumdef import Datum
 
 from local.functions_host.app import App, Function
 from local.functions_host.blob_path import BlobPath

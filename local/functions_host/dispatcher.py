@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import durabletask.internal.orchestrator_service_pb2 as pb
-from azure.functions.meta import Datum
+from azure_functions_runtime.bindings.datumdef import Datum
 from durabletask.entities import EntityInstanceId
 from durabletask.internal import helpers
 from google.protobuf import wrappers_pb2
@@ -195,7 +195,7 @@ class Dispatcher:
 def failure_details(error: InvocationError) -> pb.TaskFailureDetails:
     """A function's exception as Durable Task carries it. The message is never empty: that would read as success."""
     if error.trace:
-        kind, _, message = error.trace.strip().rsplit("\n", 1)[-1].partition(": ")
+        kind, _, message = _last_exception(error.trace).partition(": ")
     else:  # the host's own refusal, such as an unknown function
         kind, message = "FunctionError", error.summary
     return pb.TaskFailureDetails(
@@ -203,6 +203,16 @@ def failure_details(error: InvocationError) -> pb.TaskFailureDetails:
         errorMessage=message or error.summary or kind,
         stackTrace=wrappers_pb2.StringValue(value=error.trace),
     )
+
+
+def _last_exception(trace: str) -> str:
+    """`Type: message`, which may have several lines, from a formatted traceback: what follows its last frame."""
+    lines = trace.strip().split("\n")
+    last_frame = max((place for place, line in enumerate(lines) if line.startswith('  File "')), default=-1)
+    for place in range(last_frame + 1, len(lines)):
+        if not lines[place].startswith(" "):
+            return "\n".join(lines[place:])
+    return lines[-1]
 
 
 def _named(app: App, trigger: str, key: str) -> dict[str, Function]:

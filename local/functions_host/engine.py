@@ -19,9 +19,9 @@ import durabletask.internal.orchestrator_service_pb2_grpc as stubs
 import grpc
 from durabletask.internal import helpers
 from durabletask.testing.in_memory_backend import InMemoryOrchestrationBackend, OrchestrationInstance
-from google.protobuf import timestamp_pb2
 
 from local.functions_host.alarm_clock import AlarmClock
+from local.functions_host.event_times import stamp_arrivals, stamp_dispatch
 
 log = logging.getLogger(__name__)
 
@@ -251,7 +251,7 @@ class Engine(InMemoryOrchestrationBackend):
         if instance is None or self._drop_if_ended(instance_id):
             return
         in_flight = instance_id in self._orchestration_in_flight
-        stamp(instance.pending_events)
+        stamp_arrivals(instance.pending_events)
         self.touched(instance_id)
         if instance.status == pb.ORCHESTRATION_STATUS_PENDING and not instance.history and not in_flight:
             self._begin_run(instance)
@@ -270,7 +270,7 @@ class Engine(InMemoryOrchestrationBackend):
         return response
 
     def _after_dispatch(self, instance: OrchestrationInstance) -> None:
-        stamp(instance.history)
+        stamp_dispatch(instance.history)
         if instance.status == pb.ORCHESTRATION_STATUS_PENDING and not instance.history:  # continued as new
             self._begin_run(instance)
         if instance.status in ENDED:
@@ -289,14 +289,3 @@ class Engine(InMemoryOrchestrationBackend):
                 log.info("instance %s: dropped the result of an activity of an earlier run", request.instanceId)
                 return pb.CompleteTaskResponse()
             return super().CompleteActivityTask(request, context)
-
-
-def stamp(events: list[pb.HistoryEvent]) -> None:
-    """Date the events of the last dispatch that carry no time; the stock backend leaves them at 1970."""
-    now = timestamp_pb2.Timestamp()
-    now.GetCurrentTime()
-    for event in reversed(events):
-        if not event.timestamp.seconds:
-            event.timestamp.CopyFrom(now)
-        elif event.HasField("orchestratorStarted"):
-            return

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
-from azure.functions.meta import Datum
+from azure_functions_runtime.bindings.datumdef import Datum
 
 from local.functions_host.app import App, Function
 from local.functions_host.errors import InvocationError

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
-from azure.functions.meta import Datum
 from azure.storage.queue.aio import QueueClient
+from azure_functions_runtime.bindings.datumdef import Datum
 
 from local.functions_host.app import Function, Result
 from local.functions_host.connections import HOST_STORAGE, Connections

@@ -38,25 +38,35 @@ class TaskHubStore:
     """The SQLite file. Used by one host at a time, from any thread."""
 
     def __init__(self, path: Path) -> None:
+        """Raises HostFileError when the file is in use by another host, or is not a task hub of this format."""
         self._lock = threading.Lock()
+        self._db = sqlite3.connect(path, check_same_thread=False, timeout=1.0)
         try:
-            self._db = sqlite3.connect(path, check_same_thread=False, timeout=1.0)
-            self._db.execute("pragma locking_mode=exclusive")
-            self._db.execute("pragma journal_mode=wal")
-            self._db.execute("pragma synchronous=normal")
-            version = self._db.execute("pragma user_version").fetchone()[0]
-            self._db.execute(
-                "create table if not exists rows(kind text, id text, meta text, history blob, inbox blob, "
-                "primary key(kind, id)) without rowid"
-            )
-            self._db.execute(f"pragma user_version={SCHEMA}")
-        except sqlite3.OperationalError as error:
-            remedy = "is another host using this state folder?"
-            raise HostFileError(f"{path}: cannot be opened ({error}); {remedy}") from error
+            version = self._open()
         except sqlite3.DatabaseError as error:
-            raise HostFileError(f"{path}: is not a task hub ({error}); move it away to start afresh") from error
+            self._db.close()
+            remedy = "move it away to start afresh"
+            if isinstance(error, sqlite3.OperationalError):
+                remedy = "is another host using this state folder?"
+            raise HostFileError(f"{path}: cannot be opened as a task hub ({error}); {remedy}") from error
         if version not in (0, SCHEMA):
+            self._db.close()
             raise HostFileError(f"{path}: written in format {version}, this host reads {SCHEMA}; move it away")
+
+    def _open(self) -> int:
+        """Take the file for this host alone; returns the format it was written in, 0 for a new one."""
+        self._db.execute("pragma locking_mode=exclusive")
+        self._db.execute("pragma journal_mode=wal")
+        self._db.execute("pragma synchronous=normal")
+        version = self._db.execute("pragma user_version").fetchone()[0]
+        if version == 0:
+            with self._db:
+                self._db.execute(
+                    "create table rows(kind text, id text, meta text, history blob, inbox blob, "
+                    "primary key(kind, id)) without rowid"
+                )
+                self._db.execute(f"pragma user_version={SCHEMA}")
+        return version
 
     def load(self) -> list[Row]:
         """Every row."""

@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from azure.functions.meta import Datum
 from azure.storage.queue import QueueMessage
+from azure_functions_runtime.bindings.datumdef import Datum
 
 from local.functions_host.app import App, Function
 from local.functions_host.connections import HOST_STORAGE, Connections

@@ -1,5 +1,6 @@
 """Handing out work in process: one queue per kind, so that a full activity pool never holds up an orchestrator."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, override
@@ -25,8 +26,9 @@ class WorkEngine(Engine):
     fails loudly instead of waiting for a worker that knows it."""
 
     @override
-    def GetWorkItems(self, request: pb.GetWorkItemsRequest, context: Any) -> None:
+    def GetWorkItems(self, request: pb.GetWorkItemsRequest, context: Any) -> Iterator[pb.WorkItem]:
         context.abort(grpc.StatusCode.UNIMPLEMENTED, "work items are dispatched inside the host")
+        yield from ()
 
     def take(self, kind: WorkKind, timeout: float) -> pb.WorkItem | None:
         """The next item of `kind`; waits up to `timeout` seconds; None when there is none or the engine stops."""
