@@ -10,13 +10,13 @@ from local.batch_service.environment import Account
 from local.batch_service.job_lifecycle import JobLifecycle
 from local.batch_service.node_lifecycle import NodeLifecycle
 from local.batch_service.pool_lifecycle import PoolLifecycle
-from local.batch_service.processes import kill_orphans
 from local.batch_service.records import Node, Raw, Task
 from local.batch_service.runner import NodeImage, Runner
 from local.batch_service.scheduler import Scheduler
 from local.batch_service.state import State
 from local.batch_service.store import Store
 from local.batch_service.task_lifecycle import TaskLifecycle
+from local.processes import kill_orphans
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,8 @@ class Engine:
         if task.state != "running":
             return
         if task.group is not None and task.pool_id and task.node_id:
-            kill_orphans(task.group, self.runner.folders(task.pool_id, task.node_id).task(task))
+            folder = self.runner.folders(task.pool_id, task.node_id).task(task)
+            kill_orphans(task.group, f"AZ_BATCH_TASK_DIR={folder}")
         self.tasks.requeue(task)
 
     async def close(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from local.batch_service.specs import JobSpec, PoolSpec, TaskSpec
 from local.batch_service.timestamps import new_etag
+from local.processes import ProcessGroup
 
 TaskState = Literal["active", "preparing", "running", "completed"]
 Raw = dict[str, Any]
@@ -22,14 +23,6 @@ class Failure:
     code: str
     message: str
     category: str = "userError"
-
-
-@dataclass(frozen=True)
-class ProcessGroup:
-    """Names a process group beyond doubt: numbers are reused, a start time on one boot is not."""
-
-    pgid: int
-    started: str
 
 
 @dataclass(eq=False, slots=True)

@@ -10,13 +10,13 @@ from pathlib import Path
 from local.batch_service.background import Background
 from local.batch_service.environment import Account, NodeFolders, node_environment, task_environment
 from local.batch_service.launch import LaunchError, exit_code, launch, split_command
-from local.batch_service.processes import identify, kill_group
 from local.batch_service.records import Failure, Node, Task
 from local.batch_service.specs import StartTask
 from local.batch_service.state import State
 from local.batch_service.task_lifecycle import Ended, TaskLifecycle
 from local.batch_service.transfers import TransferError, download, upload
-from local.batch_service.watchdog import Watchdog
+from local.processes import identify, kill_group
+from local.watchdog import Watchdog
 
 OVER_TIME = Failure("TaskEnded", "The task was ended because it exceeded its maxWallClockTime")
 EXIT_CODE = Failure("FailureExitCode", "The task exited with an exit code representing a failure")

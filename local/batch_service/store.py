@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from local.batch_service.errors import StateInUseError
-from local.batch_service.records import Failure, Job, Pool, ProcessGroup, Task
+from local.batch_service.records import Failure, Job, Pool, Task
 from local.batch_service.specs import JobSpec, PoolSpec, TaskSpec
+from local.processes import ProcessGroup
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS pools (id TEXT PRIMARY KEY, raw TEXT, progress TEXT) WITHOUT ROWID;

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from local.batch_service.dependencies import depends_on, is_satisfied, may_run
 from local.batch_service.errors import BadRequest, Conflict
-from local.batch_service.processes import kill_group
 from local.batch_service.records import Failure, Job, Raw, Task
 from local.batch_service.scheduler import Scheduler
 from local.batch_service.specs import Constraints, TaskSpec, parse
 from local.batch_service.state import State
+from local.processes import kill_group
 
 ENDED_BY_USER = Failure("TaskEnded", "Task Was Ended by User Request")
 

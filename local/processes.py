@@ -1,13 +1,20 @@
-"""Process groups of tasks: naming them beyond doubt, and killing them."""
+"""Process groups: naming them beyond doubt, and killing them."""
 
 import os
 import signal
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
-from local.batch_service.records import ProcessGroup
-
 _PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class ProcessGroup:
+    """Names a process group for good: process ids are reused, a start time on one boot is not."""
+
+    pgid: int
+    started: str
 
 
 def identify(pid: int) -> ProcessGroup | None:
@@ -16,24 +23,29 @@ def identify(pid: int) -> ProcessGroup | None:
     return ProcessGroup(pid, started) if started else None
 
 
-def kill_group(pgid: int) -> None:
-    """Kills a group that this process started and has not forgotten."""
+def kill_group(pgid: int, number: signal.Signals = signal.SIGKILL) -> None:
+    """Signals a group that this process started and has not forgotten."""
     try:
-        os.killpg(pgid, signal.SIGKILL)
+        os.killpg(pgid, number)
     except ProcessLookupError:
         return
 
 
-def kill_orphans(group: ProcessGroup, task_directory: Path) -> bool:
+def is_alive(group: ProcessGroup) -> bool:
+    """Whether the group's leader still runs."""
+    return _started(group.pgid) == group.started
+
+
+def kill_orphans(group: ProcessGroup, variable: str) -> bool:
     """Kills a group that an earlier process recorded, if it still is that group; says whether there was one.
 
     The leader is known by its start time. Where the leader has gone, its number may lead another group by now: only
-    members whose environment names this task's directory are killed.
+    members with `variable` (NAME=value) in their environment are killed.
     """
-    if _started(group.pgid) == group.started:
+    if is_alive(group):
         kill_group(group.pgid)
         return True
-    orphans = [pid for pid in _members(group.pgid) if _belongs(pid, task_directory)]
+    orphans = [pid for pid in _members(group.pgid) if _has_variable(pid, variable)]
     for pid in orphans:
         try:
             os.kill(pid, signal.SIGKILL)
@@ -67,9 +79,8 @@ def _members(pgid: int) -> list[int]:
     return [pid for pid in pids if (fields := _stat(pid)) and int(fields[2]) == pgid]
 
 
-def _belongs(pid: int, task_directory: Path) -> bool:
+def _has_variable(pid: int, variable: str) -> bool:
     try:
-        environment = (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
+        return variable.encode() in (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return False
-    return f"AZ_BATCH_TASK_DIR={task_directory}".encode() in environment

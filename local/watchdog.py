@@ -1,10 +1,10 @@
-"""A helper process that kills the tasks' process groups when the service dies, even by SIGKILL.
+"""A helper process that ends process groups when this process dies, even by SIGKILL.
 
-The service writes "+<pgid>" and "-<pgid>" to the helper's standard input. When the service dies, however it dies, the
-kernel closes the pipe, and the helper kills every group it still knows. Unlike PR_SET_PDEATHSIG this reaches the
-grandchildren too, and needs no code between fork and exec in a process that has threads.
+This process writes "+<pgid>" and "-<pgid>" to the helper's standard input. When it dies, however it dies, the kernel
+closes the pipe, and the helper signals every group it still knows. Unlike PR_SET_PDEATHSIG this reaches grandchildren
+too, and needs no code between fork and exec in a process that has threads.
 
-Run as a script (it imports nothing of the package): python -I -S watchdog.py
+The helper runs this file as a script; it imports nothing of the package: python -I -S watchdog.py <signal number>
 """
 
 import os
@@ -14,16 +14,16 @@ import sys
 
 
 class Watchdog:
-    """The service's end of the pipe."""
+    """This process's end of the pipe; `last` is the signal that groups get when this process is gone."""
 
-    def __init__(self) -> None:
+    def __init__(self, last: signal.Signals = signal.SIGKILL) -> None:
         self._groups: set[int] = set()
+        self._last = last
         self._helper = self._start()
 
-    @staticmethod
-    def _start() -> "subprocess.Popen[bytes]":
-        # A session of its own, so that Ctrl-C in a terminal does not end it before its service.
-        command = [sys.executable, "-I", "-S", __file__]
+    def _start(self) -> "subprocess.Popen[bytes]":
+        # A session of its own, so that Ctrl-C in a terminal does not end it before its parent.
+        command = [sys.executable, "-I", "-S", __file__, str(int(self._last))]
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
 
     @property
@@ -51,13 +51,13 @@ class Watchdog:
         os.write(self._helper.stdin.fileno(), text.encode())
 
     def close(self) -> None:
-        """Ends the helper, which kills the groups that are left."""
+        """Ends the helper, which signals the groups that are left."""
         assert self._helper.stdin is not None
         self._helper.stdin.close()
         self._helper.wait()
 
 
-def _watch() -> None:
+def _watch(last: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     groups: set[int] = set()
     for line in sys.stdin:
@@ -65,10 +65,10 @@ def _watch() -> None:
         groups.add(pgid) if line[0] == "+" else groups.discard(pgid)
     for pgid in groups:
         try:
-            os.killpg(pgid, signal.SIGKILL)
+            os.killpg(pgid, last)
         except ProcessLookupError:
             continue
 
 
 if __name__ == "__main__":
-    _watch()
+    _watch(int(sys.argv[1]))
