@@ -57,7 +57,9 @@ def end_job(batch_job: str) -> None:
     """
     try:
         # Not awaited: the request is sent before this returns, and the poller only looks every 5 s for the state.
-        client().begin_terminate_job(batch_job)
+        # `options` must be given: without a body azure-batch 15.1.0 trips over its own missing content type.
+        reason: Any = {"terminateReason": "AtelierRunEnded"}
+        client().begin_terminate_job(batch_job, options=reason)
     except ResourceNotFoundError:
         return
     except HttpResponseError as error:

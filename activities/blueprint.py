@@ -6,7 +6,6 @@ only on what may pass by itself.
 
 import logging
 from collections.abc import Callable
-from typing import Any
 
 import azure.durable_functions as df
 
@@ -34,7 +33,7 @@ bp = df.Blueprint()
 def activity[I: Contract](function: Callable[[I], Contract], takes: type[I]) -> None:
     """Register `function` under its own name."""
 
-    def run(payload: dict[str, Any]) -> dict[str, Any]:
+    def run(payload: dict) -> dict:  # plain: the Functions runtime takes no generic alias in a binding
         try:
             return function(takes.model_validate(payload)).model_dump(mode="json")
         except JobRefused as refusal:

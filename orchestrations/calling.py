@@ -4,7 +4,7 @@ from collections.abc import Generator
 from datetime import timedelta
 from typing import Any, cast
 
-from durabletask.task import OrchestrationContext, RetryPolicy, Task
+from durabletask.task import OrchestrationContext, RetryPolicy, Task, TaskFailedError
 
 from contracts.model import Contract
 from contracts.steps import Refused
@@ -29,10 +29,12 @@ def call[T: Contract](ctx: OrchestrationContext, activity: str, payload: Contrac
     """Run `activity` to its end and return its answer.
 
     Raises:
-        JobFailed: the activity refused the job.
-        durabletask.task.TaskFailedError: it failed every time.
+        JobFailed: the activity refused the job, or failed every time.
     """
-    returned: Any = yield ctx.call_activity(activity, input=payload.model_dump(mode="json"), retry_policy=RETRY)
+    try:
+        returned: Any = yield ctx.call_activity(activity, input=payload.model_dump(mode="json"), retry_policy=RETRY)
+    except TaskFailedError as failure:
+        raise JobFailed(f"{activity} failed: {failure.details.error_type}: {failure.details.message}") from failure
     if "refused" in cast(dict[str, Any], returned):
         raise JobFailed(Refused.model_validate(returned).refused)
     return answer.model_validate(returned)
