@@ -1,0 +1,38 @@
+"""The arrows between packages that import-linter cannot see: what really gets loaded, third parties included."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+APP = ("function_app", "triggers", "orchestrations", "activities")
+
+FORBIDDEN = {
+    "function_app": ("torch", "torchvision", "gpu_task", "client", "local"),
+    "gpu_task.task": ("azure.functions", "azure.durable_functions", "durabletask", "client", "local", *APP),
+    "client.commands": (
+        "azure.functions",
+        "azure.batch",
+        "durabletask",
+        "av",
+        "torch",
+        "media",
+        "gpu_task",
+        "local",
+        *APP,
+    ),
+    "media": ("azure", "torch", "gpu_task", "client", "local", *APP),
+}
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("module", FORBIDDEN)
+def test_importing_it_loads_nothing_from_beyond_its_arrows(module: str) -> None:
+    program = f"import sys, {module}; print(*sys.modules, sep='\\n')"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    beyond = [name for name in loaded.splitlines() for other in FORBIDDEN[module] if f"{name}.".startswith(f"{other}.")]
+    assert beyond == []
