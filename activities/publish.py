@@ -43,7 +43,7 @@ def publish(publication: PublishInput) -> JobResult:
 def _provenance(publication: PublishInput, plan: Plan) -> Provenance:
     start = gpu_tasks.read_start(publication.job)
     model = models.model_ref(start)
-    devices = sorted({outcome.device for outcome in read_outcomes(publication.job) if outcome.device})
+    outcomes = read_outcomes(publication.job)
     return Provenance(
         job=publication.job,
         request=start.request,
@@ -56,11 +56,11 @@ def _provenance(publication: PublishInput, plan: Plan) -> Provenance:
         model_sha256=model.sha256 if model else None,
         plan=plan,
         encoder={"codec": "libx264", **EncoderOptions().model_dump()},
-        devices=tuple(devices),
+        devices=tuple(sorted({outcome.device for outcome in outcomes if outcome.device})),
         audio=publication.stitched.audio,
         output_sha256=publication.stitched.output_sha256,
         output_bytes=publication.stitched.output_bytes,
-        gpu_task_seconds=publication.seconds,
+        gpu_task_seconds=round(sum(outcome.seconds.total for outcome in outcomes), 3),
         wasted_seconds=publication.wasted_seconds,
         cost=publication.cost,
     )

@@ -16,6 +16,9 @@ from contracts.plan import Chunk
 def find_segment(job: str, chunk: Chunk) -> ChunkOutcome | None:
     """The outcome of a chunk that some attempt of some run has finished, or None."""
     container = system_account().container(layout.JOBS)
+    recorded = system_account().find_json(layout.JOBS, layout.outcome_blob(job, chunk.index), ChunkOutcome)
+    if recorded and system_account().exists(layout.JOBS, recorded.segment):
+        return recorded
     for blob in container.list_blobs(name_starts_with=layout.segment_prefix(job, chunk.index), include=["metadata"]):
         if outcome := _outcome(chunk, blob.name, int(blob.size), blob.metadata or {}):
             return outcome

@@ -20,6 +20,7 @@ from activities.storage import data_account, system_account
 from contracts import layout
 from contracts.ledger import ChunkOutcome, Ledger, LedgerIncomplete
 from contracts.plan import Plan
+from contracts.provenance import AudioTrack
 from contracts.steps import RunRef, Stitched
 from contracts.video_index import VideoIndex
 from media.errors import MediaError
@@ -48,7 +49,8 @@ def stitch_video(run: RunRef) -> Stitched:
                 report = stitch([_segment(o, Path(folder)) for o in outcomes], source, index, finished)
         except MediaError as error:
             raise JobRefused(f"the segments of job {run.job} cannot be stitched: {error}") from error
-        return _upload(run.job, finished, tuple(str(line) for line in report.audio))
+        audio = tuple(AudioTrack(index=t.index, codec=t.codec, action=t.action) for t in report.audio)
+        return _upload(run.job, finished, audio)
 
 
 def read_outcomes(job: str) -> list[ChunkOutcome]:
@@ -101,7 +103,7 @@ def _download(outcome: ChunkOutcome, folder: Path) -> IO[bytes]:
     return file
 
 
-def _upload(job: str, finished: Path, audio: tuple[str, ...]) -> Stitched:
+def _upload(job: str, finished: Path, audio: tuple[AudioTrack, ...]) -> Stitched:
     name = layout.output_blob(job, VIDEO_NAME)
     digest = hashlib.file_digest(finished.open("rb"), "sha256").hexdigest()
     container = data_account().container(layout.OUTPUTS)

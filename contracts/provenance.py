@@ -7,6 +7,14 @@ from contracts.model import SCHEMA_VERSION, Contract, SchemaVersion, Sha256
 from contracts.plan import Plan
 
 
+class AudioTrack(Contract):
+    """What became of one audio stream of the source: `copied` packet by packet, or `encoded` anew."""
+
+    index: int
+    codec: str
+    action: str
+
+
 class Provenance(Contract):
     """Published as `provenance.json` beside the result."""
 
@@ -23,7 +31,7 @@ class Provenance(Contract):
     plan: Plan
     encoder: dict[str, Any]
     devices: tuple[str, ...]
-    audio: tuple[str, ...]
+    audio: tuple[AudioTrack, ...]
     output_sha256: Sha256
     output_bytes: int
     gpu_task_seconds: float

@@ -11,6 +11,7 @@ from pydantic import Field
 from contracts.job import StartInput
 from contracts.messages import GpuResult
 from contracts.model import BatchId, Contract
+from contracts.provenance import AudioTrack
 
 
 class RunRef(Contract):
@@ -151,7 +152,7 @@ class Stitched(Contract):
     output: str
     output_sha256: str
     output_bytes: int
-    audio: tuple[str, ...]
+    audio: tuple[AudioTrack, ...]
 
 
 class PublishInput(RunRef):
