@@ -109,7 +109,7 @@ def _checked(job: str) -> str:
     return job
 
 
-def _problems(response: httpx.Response) -> list[dict[str, str]]:
+def _problems(response: httpx.Response) -> list[dict[str, Any]]:
     try:
         return list(response.json()["errors"])
     except (ValueError, KeyError, TypeError) as error:

@@ -11,6 +11,8 @@ ClientError                 2  misuse, or something that cannot be reached
 └── JobOutcome              1  the job failed, was cancelled, or has no result yet
 """
 
+from typing import Any
+
 
 class ClientError(Exception):
     exit_code = 2
@@ -23,7 +25,7 @@ class InvalidInput(ClientError):
 class Refused(ClientError):
     """`problems` are the app's own words: [{field, value, problem, allowed?}]."""
 
-    def __init__(self, problems: list[dict[str, str]]) -> None:
+    def __init__(self, problems: list[dict[str, Any]]) -> None:
         self.problems = problems
         super().__init__("; ".join(_describe(problem) for problem in problems) or "the app refused the request")
 
@@ -57,10 +59,10 @@ class JobOutcome(ClientError):
     exit_code = 1
 
 
-def _describe(problem: dict[str, str]) -> str:
+def _describe(problem: dict[str, Any]) -> str:
     text = f"{problem['field']}: {problem['problem']}"
     if problem.get("value") not in (None, "", "None"):
         text += f" (got {problem['value']})"
-    if problem.get("allowed"):
-        text += f"; allowed: {problem['allowed']}"
+    if allowed := problem.get("allowed"):
+        text += f"; allowed: {', '.join(map(str, allowed)) if isinstance(allowed, list) else allowed}"
     return text

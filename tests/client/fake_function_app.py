@@ -80,7 +80,7 @@ class FakeFunctionApp:
         except ValidationError as error:
             return web.json_response({"errors": field_errors(error)}, status=400)
         if request.options.max_cost == 0.001:
-            problem = {"field": "options.max_cost", "value": "0.001", "problem": "too low", "allowed": "0.01 or more"}
+            problem = {"field": "options.max_cost", "value": "0.001", "problem": "too low", "allowed": ["0.01", "1"]}
             return web.json_response({"errors": [problem]}, status=400)
         job = await self.job_of(request)
         if job not in self.jobs:

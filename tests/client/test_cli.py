@@ -211,7 +211,7 @@ async def test_misuse_is_exit_code_2_and_one_line_before_anything_is_sent(
 async def test_what_the_app_refuses_is_told_in_its_own_words(client: Client, clip: Path) -> None:
     done = await client("submit", str(clip), "--style", "mosaic", "--max-cost", "0.001")
     assert done.code == 2
-    assert "error: options.max_cost: too low (got 0.001); allowed: 0.01 or more" in done.err
+    assert "error: options.max_cost: too low (got 0.001); allowed: 0.01, 1" in done.err
 
 
 async def test_without_an_app_it_says_how_to_start_one(client_process: ClientProcess, clip: Path) -> None:

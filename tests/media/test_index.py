@@ -37,7 +37,7 @@ def test_a_file_like_gives_the_same_index_as_a_path(clip: Clip) -> None:
         ("h264 4:4:4 odd size", {"pix_fmt": "yuv444p", "width": 161, "height": 91}),
         ("hevc", {"codec": "hevc"}),
         ("vp9", {"codec": "vp9", "container": "matroska,webm"}),
-        ("av1", {"codec": "libdav1d"}),
+        ("av1", {"codec": "av1"}),
         ("prores", {"codec": "prores", "pix_fmt": "yuv422p10le"}),
         ("gif", {"pix_fmt": "bgra", "time_base": Fraction(1, 100)}),
         ("raw h264", {"container": "h264", "time_base": Fraction(1, 30)}),

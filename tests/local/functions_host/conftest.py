@@ -1,6 +1,7 @@
 """Azurite for a test session, and a host on the test app."""
 
 import shutil
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -32,7 +33,7 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             f"QueueEndpoint={queue}/{ACCOUNT};TableEndpoint={table}/{ACCOUNT};"
         )
     finally:
-        child.end()
+        child.end(signal.SIGKILL)  # at SIGTERM it waits for its clients; nothing of this folder is needed again
 
 
 @pytest.fixture(scope="session")

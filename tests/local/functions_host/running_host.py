@@ -124,17 +124,20 @@ class RunningHost:
         return self.child.end(number)
 
 
+def launch(root: Path, state: Path, *options: str, **settings: str) -> Child:
+    """Start a host on the app in `root`."""
+    command = [sys.executable, "-m", "local.functions_host", "--root", str(root), "--port", "0", "--state", str(state)]
+    return Child([*command, *options], cwd=REPOSITORY, env={**os.environ, **settings})
+
+
 def start_host(state: Path, connection: str, *options: str, **settings: str) -> RunningHost:
-    """Start a host on the test app."""
+    """Start a host on the test app; it listens when this returns."""
     events = state.parent / f"{state.name}.events"
-    environment = {
-        **os.environ,
-        "AzureWebJobsStorage": connection,
-        "DATA_STORAGE": connection,
-        "TEST_EVENTS": str(events),
-        **settings,
-    }
-    command = [sys.executable, "-m", "local.functions_host", "--root", str(APP), "--port", "0", "--state", str(state)]
-    child = Child([*command, *options], cwd=REPOSITORY, env=environment)
-    url = child.find(r"listening on (http://\S+)")
+    own = {"AzureWebJobsStorage": connection, "DATA_STORAGE": connection, "TEST_EVENTS": str(events)}
+    child = launch(APP, state, *options, **{**own, **settings})
+    try:
+        url = child.find(r"listening on (http://\S+)")
+    except BaseException:
+        child.end(signal.SIGKILL)
+        raise
     return RunningHost(child, url, events, httpx.Client(timeout=PATIENCE_S))
