@@ -105,9 +105,10 @@ def _download(outcome: ChunkOutcome, folder: Path) -> IO[bytes]:
 
 def _upload(job: str, finished: Path, audio: tuple[AudioTrack, ...]) -> Stitched:
     name = layout.output_blob(job, VIDEO_NAME)
-    digest = hashlib.file_digest(finished.open("rb"), "sha256").hexdigest()
     container = data_account().container(layout.OUTPUTS)
     with finished.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        file.seek(0)
         container.upload_blob(
             name,
             file,

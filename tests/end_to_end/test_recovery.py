@@ -1,0 +1,133 @@
+"""What dies and comes back: tasks, the whole stack, segments, messages."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from local_stack import LocalStack, make_clip, wait_for
+
+from media.verify import frame_times_of
+
+pytestmark = pytest.mark.timeout(300)
+
+NewStack = Callable[..., LocalStack]
+
+
+@pytest.fixture(scope="module")
+def slow_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Painting it takes a core about ten seconds: time to break things."""
+    return make_clip(tmp_path_factory.mktemp("clips") / "slow.mp4", frames=120, size=(320, 192), sound=False)
+
+
+def test_a_killed_gpu_task_is_tried_again_and_the_job_completes(
+    new_stack: NewStack, slow_clip: Path, tmp_path: Path
+) -> None:
+    stack = new_stack(nodes=1)
+    stack.upload(slow_clip, "killed.mp4")
+    job = stack.submit(video="killed.mp4", style="starry-night")
+    [pid] = wait_for(stack.gpu_task_pids)
+    os.kill(pid, signal.SIGKILL)
+
+    ended = stack.wait(job, 180)
+    assert ended["runtimeStatus"] == "Completed", ended
+    assert ended["customStatus"]["retries"] == 1
+    assert frame_times_of(stack.download(f"{job}/video.mp4", tmp_path / "v.mp4")) == frame_times_of(slow_clip)
+    ledger = json.loads(stack.download(f"{job}/ledger.json", tmp_path / "l").read_text())
+    assert [entry["attempt"] for entry in ledger["entries"]] == [2]
+
+
+def test_a_killed_stack_goes_on_where_it_was_and_scores_no_finished_chunk_again(
+    new_stack: NewStack, slow_clip: Path, tmp_path: Path
+) -> None:
+    stack = new_stack(nodes=1)
+    stack.upload(slow_clip, "cut.mp4")
+    job = stack.submit(video="cut.mp4", style="starry-night", options={"chunk_size": 30})
+    segments = stack.system.get_container_client("jobs")
+    prefix = f"{job}/segments/"
+    wait_for(lambda: list(segments.list_blob_names(name_starts_with=prefix)), 120)
+    stack.kill()
+    assert wait_for(lambda: not stack.gpu_task_pids(), 20)
+    stack.start()
+
+    container = stack.system.get_container_client("jobs")
+    before = {blob.name: blob.etag for blob in container.list_blobs(name_starts_with=prefix)}
+    assert before
+    ended = stack.wait(job, 200)
+    assert ended["runtimeStatus"] == "Completed", ended
+    ledger = json.loads(stack.download(f"{job}/ledger.json", tmp_path / "l").read_text())
+    assert [(entry["first"], entry["last"]) for entry in ledger["entries"]] == [(0, 29), (30, 59), (60, 89), (90, 119)]
+    logs = [name for name in stack.system_blobs("logs", f"{job}/") if name.endswith(".timings.json")]
+    assert len(logs) == 4  # one task per chunk: none was scored under another id
+    assert frame_times_of(stack.download(f"{job}/video.mp4", tmp_path / "v.mp4")) == frame_times_of(slow_clip)
+
+
+def test_a_segment_deleted_before_the_stitch_fails_the_job_and_names_the_frames(
+    new_stack: NewStack, slow_clip: Path
+) -> None:
+    stack = new_stack(nodes=1)
+    stack.upload(slow_clip, "holed.mp4")
+    request = {"video": "holed.mp4", "style": "starry-night", "options": {"chunk_size": 40}}
+    job = stack.submit(**request)
+    first = f"{job}/segments/c00000-a1-r1.mp4"
+    wait_for(lambda: f"{job}/outcomes/c00000.json" in stack.system_blobs("jobs", f"{job}/outcomes/"), 120)
+    stack.system.get_blob_client("jobs", first).delete_blob()
+
+    ended = stack.wait(job, 120)
+    assert ended["runtimeStatus"] == "Failed"
+    assert "frames 0..35 are missing" in ended["customStatus"]["reason"] or (
+        "frames 0..39 are missing" in ended["customStatus"]["reason"]
+    )
+    assert not list(stack.data.get_container_client("outputs").list_blob_names(name_starts_with=job))
+
+    assert stack.submit(**request) == job  # started again, it scores only what is missing
+    again = stack.wait(job, 120)
+    assert again["runtimeStatus"] == "Completed", again
+    second_run = [name for name in stack.system_blobs("logs", f"{job}/") if "-r2.timings" in name]
+    assert second_run == [f"{job}/c00000-a1-r2.timings.json"]
+
+
+def test_a_malformed_message_is_archived_with_its_reason_and_healthy_jobs_go_on(stack: LocalStack, clip: Path) -> None:
+    for text in ("not json", '{"version": 7}', "{}"):
+        stack.send("gpu-tasks", text)
+    stack.send("gpu-results", '{"hello": "world"}')
+    stack.upload(clip, "healthy.mp4")
+    job = stack.submit(video="healthy.mp4", scorer="identity")
+    assert stack.wait(job)["runtimeStatus"] == "Completed"
+
+    archived = wait_for(lambda: found if len(found := stack.system_blobs("deadletter", "gpu-tasks/")) >= 3 else None)
+    entry = json.loads(stack.system.get_blob_client("deadletter", archived[0]).download_blob().readall())
+    assert entry["queue"] == "gpu-tasks"
+    assert "not a valid GpuTask message" in entry["reason"]
+    assert {
+        json.loads(stack.system.get_blob_client("deadletter", name).download_blob().readall())["body"]
+        for name in archived
+    } == {
+        "not json",
+        '{"version": 7}',
+        "{}",
+    }
+    assert wait_for(lambda: stack.system_blobs("deadletter", "gpu-results/"))
+    assert stack.queues.get_queue_client("gpu-tasks").get_queue_properties().approximate_message_count == 0
+
+
+def test_a_submission_that_keeps_failing_is_archived_and_ends_the_job_with_a_reason(
+    new_stack: NewStack, clip: Path
+) -> None:
+    # The wrong key: Batch answers every submission with 403, as after a key rotation.
+    wrong = "bm90LXRoZS1rZXktb2YtdGhpcy1hY2NvdW50"
+    stack = new_stack(
+        nodes=1, settings={"BATCH_ACCOUNT_KEY": wrong, "MAX_ATTEMPTS": "1", "GPU_TASK_POLL_SECONDS": "60"}
+    )
+    stack.upload(clip, "refused.mp4")
+    job = stack.submit(video="refused.mp4", scorer="identity")
+
+    ended = wait_for(lambda: found if (found := stack.job(job))["customStatus"].get("phase") == "failed" else None, 120)
+    assert "could not be submitted to Batch" in ended["customStatus"]["reason"]
+    assert "authenticat" in ended["customStatus"]["reason"].lower()
+    assert wrong not in json.dumps(ended)
+    [archived] = wait_for(lambda: stack.system_blobs("deadletter", "gpu-tasks-poison/"))
+    entry = json.loads(stack.system.get_blob_client("deadletter", archived).download_blob().readall())
+    assert entry["reason"] in ended["customStatus"]["reason"]
