@@ -25,31 +25,37 @@ def describe(observation: Observation) -> dict[str, Any]:
     if status is None:
         return {"phase": state.word, "chunks": "", "frames": "", "rate": "", "left": ""}
     ended = state.has_ended
+    scoring = status.phase == "scoring" and not ended
     retries = f", {status.retries} retried" if status.retries else ""
     left = status.seconds_left
     return {
         "phase": state.word if ended else status.phase,
         "chunks": f"{status.chunks_done}/{status.chunks} chunks{retries}" if status.chunks else "",
         "frames": f"{status.frames_done}/{status.frames} frames" if status.frames else "",
-        "rate": f"{observation.rate:.1f} frames/s" if observation.rate and not ended else "",
-        "left": f"{clock(left)} left" if left is not None and not ended else f"{clock(observation.elapsed)} so far",
+        "rate": f"{observation.rate:.1f} frames/s" if observation.rate and scoring else "",
+        "left": f"{clock(left)} left" if left and not ended else f"{clock(observation.elapsed)} so far",
     }
 
 
+# Off a terminal, a count of frames is worth a new line this often; a change of phase or of chunks always is.
+LINE_SECONDS = 10.0
+
+
 class LineReporter:
-    """Writes a line when the phase or a count has changed."""
+    """Writes a line when something has changed."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._last: tuple[Any, ...] | None = None
+        self._last: dict[str, Any] = {}
+        self._last_at = 0.0
         self._was_silent = False
 
     def show(self, observation: Observation) -> None:
         parts = describe(observation)
         self._was_silent = False
-        changed = (parts["phase"], parts["chunks"], parts["frames"])
-        if changed != self._last:
-            self._last = changed
+        changed = {name for name in ("phase", "chunks", "frames") if parts[name] != self._last.get(name)}
+        if changed - {"frames"} or (changed and observation.elapsed - self._last_at >= LINE_SECONDS):
+            self._last, self._last_at = parts, observation.elapsed
             self._console.print(", ".join(part for part in parts.values() if part), soft_wrap=True)
 
     def silent(self, seconds: float) -> None:

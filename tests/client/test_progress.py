@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from client.job_state import JobState
-from client.progress import clock, job_reporter, one_line
+from client.progress import clock, describe, job_reporter, one_line
 from client.watch import Observation
 from tests.client.fake_function_app import FAILED, RUNNING, status
 
@@ -37,6 +37,22 @@ def test_off_a_terminal_there_are_no_control_characters_and_no_repeated_lines() 
             reporter.show(observation(RETRIED))
     assert out.getvalue().count("\n") == 1
     assert "\x1b" not in out.getvalue()
+
+
+def test_off_a_terminal_frames_alone_are_worth_a_line_now_and_then() -> None:
+    out = io.StringIO()
+    with job_reporter(Console(file=out), "some-0001") as reporter:
+        for second in range(31):
+            seen = RUNNING | {"customStatus": status("scoring", frames_done=second, chunks_done=second // 25)}
+            reporter.show(Observation(JobState.parse({"job": "some-0001"} | seen), rate=1.0, elapsed=float(second)))
+    told = [line.split(", ")[2] for line in out.getvalue().splitlines()]
+    assert told == ["0/180 frames", "10/180 frames", "20/180 frames", "25/180 frames"]
+
+
+def test_a_rate_is_told_only_of_scoring() -> None:
+    stitching = RUNNING | {"customStatus": status("stitching", frames_done=180, chunks_done=3, seconds_left=0.0)}
+    assert describe(observation(stitching))["rate"] == ""
+    assert describe(observation(stitching))["left"] == "0:05 so far"
 
 
 def test_one_line_of_a_failed_job_shows_how_far_it_came() -> None:
