@@ -15,7 +15,7 @@ from local.batch_service.runner import NodeImage, Runner
 from local.batch_service.scheduler import Scheduler
 from local.batch_service.state import State
 from local.batch_service.store import Store
-from local.batch_service.task_lifecycle import TaskLifecycle
+from local.batch_service.task_lifecycle import Ended, TaskLifecycle
 from local.processes import kill_orphans
 
 
@@ -94,7 +94,8 @@ class Engine:
         if task.group is not None and task.pool_id and task.node_id:
             folder = self.runner.folders(task.pool_id, task.node_id).task(task)
             kill_orphans(task.group, f"AZ_BATCH_TASK_DIR={folder}")
-        self.tasks.requeue(task)
+        task.stop, task.group = "requeue", None
+        self.tasks.settle(task, Ended(None, None))
 
     async def close(self) -> None:
         """Kills what runs, requeues it for the next start, and writes everything down."""

@@ -132,10 +132,10 @@ class JobLifecycle:
         self._background.spawn(self._finish_end(job))
 
     async def _finish_end(self, job: Job) -> None:
-        unfinished = [task for task in job.tasks.values() if task.state != "completed"]
-        for task in unfinished:
+        running = [task for task in job.tasks.values() if task.state == "running"]
+        for task in running:  # waiting ones stay active for ever, as in Batch
             self.tasks.stop(task, requeue=False)
-        await self._runner.finished(unfinished)
+        await self._runner.finished(running)
         if job.state == "terminating":
             job.ended = time.time()
             self._enter(job, "completed")

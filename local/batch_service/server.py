@@ -15,6 +15,7 @@ from local.batch_service.wire import ENGINE, MEDIA_TYPE
 
 _log = logging.getLogger(__name__)
 _KEY = web.AppKey("key", str)
+_REQUEST_ID = web.RequestKey("request-id", str)
 _MAX_BODY_BYTES = 16 * 1024 * 1024  # above Batch's own limits, so that these give their own errors
 
 
@@ -28,7 +29,7 @@ def build_app(engine: Engine, key: str) -> web.Application:
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    response.headers["request-id"] = request.setdefault("request-id", str(uuid.uuid4()))
+    response.headers["request-id"] = request.get(_REQUEST_ID, "")
     response.headers["DataServiceVersion"] = "3.0"
     response.headers["Server"] = "Atelier-local-Batch"
 
@@ -36,6 +37,7 @@ async def _add_headers(request: web.Request, response: web.StreamResponse) -> No
 @web.middleware
 async def _envelope(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Checks the request, commits what it changed, and turns errors into Batch's form."""
+    request[_REQUEST_ID] = str(uuid.uuid4())
     try:
         _check(request)
         response = await handler(request)
@@ -46,6 +48,9 @@ async def _envelope(request: web.Request, handler: Handler) -> web.StreamRespons
     except web.HTTPException as error:
         code = "UnsupportedHttpVerb" if error.status == 405 else "ResourceNotFound"
         response = _error(request, BatchError(code, f"{request.method} {request.path}: {code}", status=error.status))
+    except Exception:  # noqa: BLE001 - the outermost frame: logged, and answered in wire form
+        _log.exception("%s %s failed", request.method, request.path)
+        response = _error(request, BatchError("InternalError", "The service failed; its log says how.", status=500))
     if request.method not in ("GET", "HEAD"):
         request.app[ENGINE].state.commit()
     return response
@@ -60,7 +65,6 @@ def _check(request: web.Request) -> None:
 
 
 def _error(request: web.Request, error: BatchError) -> web.Response:
-    request_id = request.setdefault("request-id", str(uuid.uuid4()))
     _log.debug("%s %s: %s", request.method, request.path, error)
-    body = json.dumps(error_body(error, request_id, request.app[ENGINE].url)).encode()
+    body = json.dumps(error_body(error, request[_REQUEST_ID], request.app[ENGINE].url)).encode()
     return web.Response(body=body, status=error.status, headers={"Content-Type": MEDIA_TYPE})
