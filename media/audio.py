@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
-from typing import Any, Literal
+from itertools import islice
+from typing import Any, Literal, cast
 
 import av
 from av.audio.frame import AudioFrame
@@ -15,12 +16,14 @@ from av.error import FFmpegError
 
 from media.errors import StitchRefused
 from media.packets import AnyPacket
+from media.source import Source, keep_only, open_source
 
 _KEPT_METADATA = ("language", "title", "handler_name")
 _AAC_FRAME = 1024  # samples per AAC packet
 _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 _AAC_BIT_RATE_PER_CHANNEL = 96_000
-_AAC_CHANNELS = 8
+_DEFAULT_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+_TRIAL_PACKETS = 16
 
 type Action = Literal["copied", "encoded as aac"]
 
@@ -34,28 +37,38 @@ class AudioTrack:
     action: Action
 
 
-def mp4_takes(stream: AudioStream) -> bool:
-    """Whether FFmpeg's MP4 muxer holds this codec's packets as they are: asked of the muxer itself."""
-    trial: Any = av.open(BytesIO(), "w", format="mp4")
-    try:
-        trial.add_stream_from_template(stream)
-        trial.start_encoding()
-    except (FFmpegError, ValueError):
-        return False
-    finally:
-        trial.close()
+def mp4_takes(source: Source, index: int) -> bool:
+    """Whether FFmpeg's MP4 muxer holds the packets of audio stream `index` as they are.
+
+    Asked of the muxer itself, by writing the first packets to memory: some codecs are only refused when the file is
+    finished.
+    """
+    with open_source(source) as container:
+        stream = cast(AudioStream, container.streams[index])
+        keep_only(container, stream)
+        trial: Any = av.open(BytesIO(), "w", format="mp4")
+        try:
+            made = _copy_stream(stream, trial)
+            for packet in islice(container.demux(stream), _TRIAL_PACKETS):
+                if packet.size:
+                    packet.stream = made
+                    trial.mux_one(packet)
+            trial.start_encoding()
+            trial.close()
+        except (FFmpegError, ValueError):
+            return False
     return True
 
 
 class AudioCopier:
-    """Feeds every audio stream of `source` into `output`. Made before the output's header is written."""
+    """Feeds every audio stream of `source` (open as `opened`) into `output`, whose header must not be written yet."""
 
-    def __init__(self, source: InputContainer, output: Any) -> None:
-        self._source = source
-        self._routes = {stream.index: _route(stream, output) for stream in source.streams.audio}
+    def __init__(self, source: Source, opened: InputContainer, output: Any) -> None:
+        self._source = opened
+        self._routes = {stream.index: _route(source, stream, output) for stream in opened.streams.audio}
         self.tracks = tuple(
-            AudioTrack(stream.index, stream.codec_context.name, self._routes[stream.index].action)
-            for stream in source.streams.audio
+            AudioTrack(stream.index, stream.codec_context.codec.canonical_name, self._routes[stream.index].action)
+            for stream in opened.streams.audio
         )
 
     @property
@@ -90,7 +103,7 @@ class _Copy:
 
     def __init__(self, stream: AudioStream, output: Any) -> None:
         self._name = f"audio stream {stream.index} ({stream.codec_context.name})"
-        self._output = output.add_stream_from_template(stream)
+        self._output = _copy_stream(stream, output)
         self._last: int | None = None
 
     def take(self, packet: AnyPacket, shift: Fraction) -> Iterator[AnyPacket]:
@@ -119,9 +132,10 @@ class _Encode:
         self._input: Any = stream
         wanted = stream.codec_context.sample_rate
         rate = min(_AAC_RATES, key=lambda known: (abs(known - wanted), -known))
-        layout = stream.codec_context.layout.name if stream.codec_context.channels <= _AAC_CHANNELS else "stereo"
+        channels = stream.codec_context.channels
+        layout = _DEFAULT_LAYOUTS.get(channels, "stereo")  # more than eight channels are mixed down
         encoder: Any = output.add_stream("aac", rate=rate, layout=layout)
-        encoder.bit_rate = _AAC_BIT_RATE_PER_CHANNEL * min(stream.codec_context.channels, _AAC_CHANNELS)
+        encoder.bit_rate = _AAC_BIT_RATE_PER_CHANNEL * min(channels, 8)
         self._output = encoder
         self._resampler = AudioResampler(format="fltp", layout=layout, rate=rate, frame_size=_AAC_FRAME)
 
@@ -142,12 +156,21 @@ class _Encode:
             yield from self._output.encode(resampled)
 
 
-def _route(stream: AudioStream, output: Any) -> _Copy | _Encode:
-    route = _Copy(stream, output) if mp4_takes(stream) else _Encode(stream, output)
-    made: Any = output.streams[-1]
+def _route(source: Source, stream: AudioStream, output: Any) -> _Copy | _Encode:
+    route = _Copy(stream, output) if mp4_takes(source, stream.index) else _Encode(stream, output)
+    made = output.streams[-1]
     made.metadata.update({key: stream.metadata[key] for key in _KEPT_METADATA if key in stream.metadata})
     made.disposition = stream.disposition
     return route
+
+
+def _copy_stream(stream: AudioStream, output: Any) -> Any:
+    made = output.add_stream_from_template(stream)
+    channels = stream.codec_context.channels
+    if stream.codec_context.layout.name == f"{channels} channels" and channels in _DEFAULT_LAYOUTS:
+        # AVI and WAV say how many channels, not which; MP4 has to say (for PCM), so FFmpeg's defaults are named.
+        made.codec_context.layout = _DEFAULT_LAYOUTS[channels]
+    return made
 
 
 def _fraction(value: Any) -> Fraction:

@@ -74,7 +74,7 @@ def _head_packets(container: InputContainer, stream: VideoStream, head: Head) ->
         keyframes += packet.is_keyframe
         if keyframes > _HEAD_KEYFRAMES or number == _HEAD_PACKETS:
             return
-        if packet.pts is not None and is_presented(packet, stream.codec_context.name):
+        if packet.pts is not None and is_presented(packet, stream.codec_context.codec.canonical_name):
             head.promised.append(packet.pts)
         yield packet
 

@@ -164,7 +164,7 @@ def _describe(container: InputContainer, stream: VideoStream) -> dict[str, Any]:
         rates = rates[::-1]  # the demuxer's own is a constant, 25; the codec's may be known
     return {
         "container": container.format.name,
-        "codec": codec.name,
+        "codec": codec.codec.canonical_name,
         "stream_index": stream.index,
         "width": stream.width,
         "height": stream.height,
@@ -174,7 +174,7 @@ def _describe(container: InputContainer, stream: VideoStream) -> dict[str, Any]:
         "audio": tuple(
             AudioStream(
                 index=audio.index,
-                codec=audio.codec_context.name,
+                codec=audio.codec_context.codec.canonical_name,
                 sample_rate=audio.sample_rate,
                 channels=audio.channels,
                 language=audio.language,

@@ -55,7 +55,7 @@ def is_presented(packet: VideoPacket, codec: str) -> bool:
 def list_packets(container: InputContainer, stream: VideoStream) -> PacketList:
     """Demux the whole stream. Memory: some tens of bytes per frame."""
     found = PacketList(time_base=Fraction(stream.time_base.numerator, stream.time_base.denominator))
-    codec, extradata = stream.codec_context.name, stream.codec_context.extradata
+    codec, extradata = stream.codec_context.codec.canonical_name, stream.codec_context.extradata
     last = None
     for packet in video_packets(container, stream):
         found.count += 1

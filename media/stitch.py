@@ -66,6 +66,9 @@ def stitch(segments: Sequence[Segment], source: Source, index: VideoIndex, out: 
     try:
         report = _write(segments, model, source, index, out)
         _check_result(out, index, report)
+    except FFmpegError as error:
+        out.unlink(missing_ok=True)
+        raise StitchRefused(f"{out.name}: the MP4 could not be written: {error.strerror}") from error
     except BaseException:
         out.unlink(missing_ok=True)
         raise
@@ -103,7 +106,7 @@ def _write(
         keep_only(original, *original.streams.audio)
         with _closing(segments[0].open()) as first, open_source(first) as opened:
             video = _add_video(output, video_stream(opened, name_of(first)), original, index)
-        audio = AudioCopier(original, output)
+        audio = AudioCopier(source, original, output)
         output.metadata.update({key: original.metadata[key] for key in _KEPT_METADATA if key in original.metadata})
         shift = _shift(index, audio)
         frames = _video_packets(segments, model, index, video, shift)
@@ -151,11 +154,11 @@ def _video_packets(
 ) -> Iterator[AnyPacket]:
     """Every segment's packets, in decode order, with the times of the whole.
 
-    dts[i] = pts[i - D] of the sorted pts, where D is the decoder's delay in frames; the first D are extrapolated.
+    dts[i] = pts[i - D] of the sorted pts, where D is the decoder's delay in frames; see `_lead` for the first D.
     """
     pts = [value - int(shift / index.time_base) for value in index.frames.decode()]
     durations = [b - a for a, b in pairwise(pts)] + [index.last_duration]
-    step, delay = durations[0], model.reorder
+    delay, lead = model.reorder, _lead(pts, durations[0], model.reorder, index.time_base)
     position = 0
     for segment in segments:
         numbers = {value: number for number, value in enumerate(pts[segment.first : segment.last + 1], segment.first)}
@@ -164,7 +167,7 @@ def _video_packets(
             if number is None:
                 raise SegmentMismatch(f"{_named(segment)}: no frame is at {ticks} (time base {index.time_base})")
             packet.pts = pts[number]
-            packet.dts = pts[position - delay] if position >= delay else pts[0] - (delay - position) * step
+            packet.dts = pts[position - delay] if position >= delay else pts[0] - lead * (delay - position) // delay
             if packet.dts > packet.pts:
                 raise SegmentMismatch(f"{_named(segment)}: frame {number} is reordered by more than {delay} frames")
             packet.duration = durations[number]
@@ -174,6 +177,16 @@ def _video_packets(
             yield packet
         if numbers:
             raise SegmentMismatch(f"{_named(segment)}: it lacks {len(numbers)} frames, first {min(numbers.values())}")
+
+
+def _lead(pts: Sequence[int], step: int, delay: int, time_base: Fraction) -> int:
+    """By how much the first dts precedes the first pts.
+
+    As long as the last `delay` frames, so that the packets' durations add up to the video's; but if those last
+    over a second, a common frame's length each, because a decoder waits that long before the first frame.
+    """
+    tail = pts[-1] - pts[-1 - delay] if len(pts) > delay else 0
+    return tail if 0 < tail * time_base <= 1 else step * delay
 
 
 def _segment_packets(segment: Segment, model: SegmentInfo, index: VideoIndex) -> Iterator[tuple[AnyPacket, int]]:

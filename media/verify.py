@@ -26,7 +26,7 @@ def frame_times_of(source: Source) -> list[Fraction]:
     with open_source(source) as container:
         stream = video_stream(container, name_of(source))
         base = Fraction(stream.time_base.numerator, stream.time_base.denominator)
-        codec = stream.codec_context.name
+        codec = stream.codec_context.codec.canonical_name
         found = [packet.pts for packet in video_packets(container, stream) if is_presented(packet, codec)]
     pts = [value for value in found if value is not None]
     if len(pts) != len(found):
@@ -48,5 +48,6 @@ def audio_digests(source: Source) -> list[AudioDigest]:
                 hashes[packet.stream_index].update(cast(Buffer, packet))
                 counts[packet.stream_index] += 1
         return [
-            AudioDigest(s.index, s.codec_context.name, counts[s.index], hashes[s.index].hexdigest()) for s in streams
+            AudioDigest(s.index, s.codec_context.codec.canonical_name, counts[s.index], hashes[s.index].hexdigest())
+            for s in streams
         ]

@@ -8,6 +8,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.stream import Disposition
 
 WIDTH, HEIGHT, FRAMES, RATE = 160, 90, 40, 30
 X264 = {"preset": "ultrafast", "crf": "18", "bf": "2", "g": "12", "x264-params": "scenecut=0:keyint=12:min-keyint=12"}
@@ -66,8 +67,8 @@ def encode(
             frame.pts, frame.time_base, frame.pict_type = time, time_base, 0
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
-        seconds = float((pts[-1] - min(pts[0], 0)) * time_base) + 1 / RATE
         for track, resampler, settings in tracks:
+            seconds = float(pts[-1] * time_base) + 1 / RATE - settings["start"] / settings["rate"]
             for frame in tone(settings["rate"], seconds, settings["channels"], settings["start"]):
                 for part in resampler.resample(frame):
                     output.mux(track.encode(part))
@@ -78,10 +79,18 @@ def encode(
 
 
 def _add_track(
-    output: Any, codec: str = "aac", rate: int = 48000, channels: int = 2, language: str = "", start: int = 0
+    output: Any,
+    codec: str = "aac",
+    rate: int = 48000,
+    channels: int = 2,
+    language: str = "",
+    start: int = 0,
+    default: bool = False,
 ) -> tuple[Any, av.AudioResampler, dict[str, int]]:
     layout = {1: "mono", 2: "stereo"}[channels]
     track = output.add_stream(codec, rate=rate, layout=layout, options={"strict": "-2"})
+    if default:
+        track.disposition = Disposition.default
     if language:
         track.metadata["language"] = language
     sample_format = track.codec_context.codec.audio_formats[0].name
@@ -247,7 +256,7 @@ VIDEOS: dict[str, tuple[str, Maker]] = {
             options=X264,
             audio=(
                 {"codec": "aac", "language": "eng"},
-                {"codec": "ac3", "language": "fra", "channels": 1, "rate": 44100},
+                {"codec": "ac3", "language": "fra", "channels": 1, "rate": 44100, "default": True},
             ),
         ),
     ),
