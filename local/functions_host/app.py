@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import threading
+import traceback
 import types
 import uuid
 from collections.abc import Iterator, Mapping
@@ -174,9 +175,18 @@ def _index(root: Path) -> dict[str, Function]:
     except AppLoadError:
         raise
     except Exception as error:  # whatever the app's own code raises while it is imported
-        raise AppLoadError(f"{source}: cannot be loaded: {type(error).__name__}: {redact(str(error))}") from error
+        raise AppLoadError(f"{source}: cannot be loaded: {_cause(root, error)}") from error
     _check_source(source)
     return {one.name: one for one in functions if not _disabled(one)}
+
+
+def _cause(root: Path, error: Exception) -> str:
+    """What was raised, and the innermost line of the app it came from."""
+    if isinstance(error, ImportError) and isinstance(error.__context__, ImportError):
+        error = error.__context__  # the runtime adds advice about Azure and the whole of sys.path
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(str(root))]
+    where = f" (at {frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return redact(f"{type(error).__name__}: {error}{where}")
 
 
 def _check_source(source: Path) -> None:

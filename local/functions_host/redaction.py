@@ -22,15 +22,16 @@ class RedactingFilter(logging.Filter):
         return True
 
 
-class DropInvocationFailures(logging.Filter):
-    """The runtime logs each failed invocation with its raw traceback; the host logs it itself, redacted."""
+class DropReported(logging.Filter):
+    """The runtime logs failed invocations and imports, raw; the host reports both itself, redacted."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return record.msg != "Native invocation failed"
+        text = str(record.msg)
+        return text not in ("Native invocation failed", "Error: %s, %s") and not text.startswith("Error when indexing")
 
 
 _REDACTING = RedactingFilter()
-_DROPPING = DropInvocationFailures()
+_DROPPING = DropReported()
 
 
 def install_filters() -> None:

@@ -51,7 +51,7 @@ def _check(template: str, name: str, argument: str | None) -> Check:
     if argument is None and name in _PLAIN:
         return _PLAIN[name]
     try:
-        numbers = [int(one) for one in (argument or "").split(",")] if name != "regex" else []
+        numbers = [int(one) for one in argument.split(",")] if argument and name != "regex" else []
         match name, numbers:
             case "regex", _ if argument:
                 return _matching(f".*(?:{argument}).*")
@@ -105,7 +105,7 @@ def _segment(template: str, text: str) -> Segment:
     for one in _PARAMETER.finditer(text):
         stars, name, constraints, default, mark = one.groups()
         parameters, rest, optional = True, rest or bool(stars), optional or bool(mark) or default is not None
-        regex += re.escape(text[end : one.start()]) + f"(?P<{name}>{'.*' if stars else '[^/]+'})"
+        regex += re.escape(text[end : one.start()]) + f"(?P<{name}>{'.*' if stars else '.+'})"
         end = one.end()
         checks += [(name, _check(template, c[1], c[2])) for c in _CONSTRAINT.finditer(constraints)]
         if default is not None:

@@ -1,4 +1,4 @@
-"""The host in a process of its own (the runtime's loader is process-global) on the app in `app/`, and how to talk to it."""
+"""The host in a process of its own (the runtime's loader is process-global), and how to talk to it."""
 
 import json
 import os
@@ -130,11 +130,11 @@ def launch(root: Path, state: Path, *options: str, **settings: str) -> Child:
     return Child([*command, *options], cwd=REPOSITORY, env={**os.environ, **settings})
 
 
-def start_host(state: Path, connection: str, *options: str, **settings: str) -> RunningHost:
-    """Start a host on the test app; it listens when this returns."""
+def start_host(state: Path, connection: str, *options: str, root: Path = APP, **settings: str) -> RunningHost:
+    """Start a host on the test app, or the copy of it in `root`; it listens when this returns."""
     events = state.parent / f"{state.name}.events"
     own = {"AzureWebJobsStorage": connection, "DATA_STORAGE": connection, "TEST_EVENTS": str(events)}
-    child = launch(APP, state, *options, **{**own, **settings})
+    child = launch(root, state, *options, **{**own, **settings})
     try:
         url = child.find(r"listening on (http://\S+)")
     except BaseException:

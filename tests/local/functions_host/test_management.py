@@ -127,9 +127,7 @@ def test_listing_filters_and_pages(host: RunningHost) -> None:
     assert failed.json() == []
 
 
-@pytest.mark.parametrize(
-    "query", ["runtimeStatus=Sleeping", "top=zero", "top=0", "createdTimeFrom=yesterday"]
-)
+@pytest.mark.parametrize("query", ["runtimeStatus=Sleeping", "top=zero", "top=0", "createdTimeFrom=yesterday"])
 def test_a_filter_that_makes_no_sense_answers_400_naming_it(host: RunningHost, query: str) -> None:
     answer = host.client.get(f"{host.durable}/instances?{query}")
     assert answer.status_code == 400
