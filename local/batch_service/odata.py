@@ -58,7 +58,7 @@ class _Parser:
         while position < len(text):
             match = _TOKEN.match(text, position)
             if match is None or match.lastgroup is None:
-                raise self._refuse(f"unexpected {text[position]!r} at position {position}")
+                raise self._refuse(f"unexpected {text[position:].lstrip()[0]!r} after position {position}")
             tokens.append((match.lastgroup, match[match.lastgroup]))
             position = match.end()
         return [*tokens, ("end", "")]

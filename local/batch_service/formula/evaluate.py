@@ -70,6 +70,8 @@ def evaluate(
         if statement.name.lstrip("$") in READ_ONLY:
             raise FormulaError(f"{statement.name} is read-only")
         value = _value(statement.expression, scope)
+        if isinstance(value, Samples):
+            value = value.last()
         for name in (statement.name, _OLD_NAMES.get(statement.name, statement.name)):
             scope[name] = assigned[name] = value
     return assigned
