@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from azure.core import MatchConditions
-from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import BlobClient, ContentSettings
 
 from contracts.task_spec import SourceRef
@@ -68,13 +68,12 @@ def download(url: str, limit: int) -> bytes:
     """A whole blob of at most `limit` bytes.
 
     Raises:
-        BlobTooLargeError: it is larger; nothing beyond the limit is read.
+        BlobTooLargeError: it is larger, found out after the first of its blocks.
     """
-    stream = BlobClient.from_blob_url(url).download_blob(0, limit + 1)
-    data = stream.readall()
-    if len(data) > limit:
-        raise BlobTooLargeError(f"{label(url)} is larger than the {limit:,} bytes allowed")
-    return data
+    stream = BlobClient.from_blob_url(url).download_blob()
+    if stream.size > limit:
+        raise BlobTooLargeError(f"{label(url)} has {stream.size:,} bytes; at most {limit:,} are allowed")
+    return stream.readall()
 
 
 def download_source(source: SourceRef, limit: int) -> bytes:
@@ -112,8 +111,11 @@ def create(url: str, path: Path, content_type: str, values: Mapping[str, str]) -
                 metadata=dict(values),
                 content_settings=ContentSettings(content_type=content_type),
             )
-    except ResourceExistsError as error:
-        raise BlobExistsError(f"{label(url)} exists; it is never overwritten") from error
+    except HttpResponseError as error:
+        # A SAS that may only create gets 403, not 409, where there is a blob already.
+        if isinstance(error, ResourceExistsError) or (error.status_code == 403 and metadata(url) is not None):
+            raise BlobExistsError(f"{label(url)} exists; it is never overwritten") from error
+        raise
 
 
 def put(url: str, data: bytes, content_type: str, values: Mapping[str, str] | None = None) -> None:

@@ -43,6 +43,8 @@ class SqueezeNetFeatures(nn.Module):
         for module in self.features.modules():
             if isinstance(module, nn.ReLU):
                 module.inplace = False
+        self.mean: Tensor
+        self.std: Tensor
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1))
         self.eval().requires_grad_(False)

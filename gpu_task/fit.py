@@ -19,7 +19,7 @@ from gpu_task.recipes import RECIPES, Recipe, find_recipe
 from gpu_task.style_image import StyleImageError, read_style_image
 from gpu_task.training import FitDivergedError, StepReport, fit
 from gpu_task.training_frames import LONGER_SIDE, sample_frames
-from gpu_task.weights import write_weights
+from gpu_task.weights import read_weights, write_weights
 from media.errors import MediaError
 from media.index import probe
 
@@ -31,7 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.threads:
         torch.set_num_threads(options.threads)
     try:
-        fit_to_file(options.style, options.frames, options.out, recipe_of(options), options.weights, options.note)
+        fit_to_file(
+            options.style, options.frames, options.out, recipe_of(options), options.weights, options.start, options.note
+        )
     except EXPECTED as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
@@ -39,7 +41,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def fit_to_file(
-    style: Path, content: Sequence[Path], out: Path, recipe: Recipe, weights: Path | None, notes: Sequence[str] = ()
+    style: Path,
+    content: Sequence[Path],
+    out: Path,
+    recipe: Recipe,
+    weights: Path | None,
+    start: Path | None = None,
+    notes: Sequence[str] = (),
 ) -> None:
     """Fits `recipe` to the image `style` on `content` (images and videos) and writes the weights to `out`.
 
@@ -50,7 +58,7 @@ def fit_to_file(
     device = best_device()
     image = read_style_image(painting, style.name, recipe.style_size)
     objective = make_objective(recipe, image, frames, device, weights)
-    network = fit(frames, objective, recipe, device, print_progress)
+    network = fit(frames, objective, recipe, device, print_progress, read_weights(start) if start else None)
     known = {**{key: str(value) for key, value in dataclasses.asdict(recipe).items()}, "recipe": recipe.name}
     known.pop("name")
     given = dict(note.split("=", 1) for note in notes)
@@ -96,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
     parser.add_argument("--features", choices=sorted({r.features for r in RECIPES.values()}), default="squeezenet")
     parser.add_argument("--weights", type=Path, help="safetensors file of the extractor (default: torchvision's)")
+    parser.add_argument("--start", type=Path, help="a fitted style to begin from, instead of random weights")
     parser.add_argument("--steps", type=int, help="optimiser steps (default: the recipe's)")
     parser.add_argument("--style-size", type=int, help="shorter side of the style in pixels; larger: larger strokes")
     parser.add_argument("--content", type=float, help="weight of content against style")

@@ -1,7 +1,8 @@
 """The style network: feed-forward, 275 k parameters, one pass per frame.
 
 Johnson et al. (2016) with instance norm (Ulyanov et al., 2017), made small: most of its work is at a quarter of the
-frame's resolution. It upsamples by nearest neighbour and a convolution, because pixel-shuffle leaves a checkerboard.
+frame's resolution. It upsamples bilinearly before each convolution: pixel-shuffle leaves a checkerboard, and nearest
+neighbour lets the network paint a grating that stays on the pixel grid when the picture moves (8 of 255 on a pan).
 
 It sees whole frames only: instance norm takes its statistics from all of a frame, and from nothing else, so a frame
 comes out the same whichever batch or chunk it is in.
@@ -55,7 +56,7 @@ class StyleNetwork(nn.Module):
         self.to_rgb = nn.Conv2d(FULL, 3, 5, padding=2, padding_mode="reflect")
         # Starts near mid grey, where the sigmoid's gradient is largest.
         nn.init.normal_(self.to_rgb.weight, std=0.02)
-        nn.init.zeros_(self.to_rgb.bias)
+        nn.init.constant_(self.to_rgb.get_parameter("bias"), 0)
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
@@ -77,4 +78,4 @@ def pad_to_multiple(x: Tensor) -> Tensor:
 
 
 def _double(x: Tensor) -> Tensor:
-    return functional.interpolate(x, scale_factor=2, mode="nearest")
+    return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)

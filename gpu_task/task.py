@@ -1,7 +1,9 @@
 """One task from spec to result: whatever happens, it ends in a `GpuResult`, a log and timings."""
 
+import dataclasses
 import logging
 from pathlib import Path
+from typing import Any
 
 from azure.core.exceptions import AzureError
 
@@ -19,6 +21,7 @@ def run(spec: ScoreSpec | FitSpec, folder: Path, timings: Timings) -> GpuResult:
     identity = spec.identity
     machine = Machine()
     log.info("job %s, task %s, attempt %d: %s", identity.job, identity.task, identity.attempt, _summary(spec))
+    found: dict[str, Any]
     try:
         written = _do(spec, folder, timings, machine)
     except Exception as error:
@@ -26,20 +29,10 @@ def run(spec: ScoreSpec | FitSpec, folder: Path, timings: Timings) -> GpuResult:
         found = {"outcome": "failed", "reason": report.reason(error)}
     else:
         log.info("done: %d bytes, sha256 %s", written.size, written.sha256)
-        frames = (written.frames,) if written.frames else ()
-        found = {
-            "outcome": "succeeded",
-            "frames": frames,
-            "output_sha256": written.sha256,
-            "output_bytes": written.size,
-        }
-    return GpuResult(
-        **identity.model_dump(),
-        **found,
-        seconds=timings.seconds(),
-        device=machine.device,
-        peak_memory_bytes=machine.peak_memory_bytes,
-    )
+        found = {"outcome": "succeeded", "output_sha256": written.sha256, "output_bytes": written.size}
+        if written.frames:
+            found["frames"] = (written.frames,)
+    return GpuResult(**identity.model_dump(), **found, seconds=timings.seconds(), **dataclasses.asdict(machine))
 
 
 def _do(spec: ScoreSpec | FitSpec, folder: Path, timings: Timings, machine: Machine) -> outcome.Written:

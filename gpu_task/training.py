@@ -50,10 +50,12 @@ def fit(
     recipe: Recipe,
     device: torch.device,
     on_step: Callable[[StepReport], None] | None = None,
+    start: StyleNetwork | None = None,
 ) -> StyleNetwork:
     """Trains a network on `frames` (each [H, W, 3]) for `recipe.steps` steps and returns it in eval mode.
 
-    The same frames, recipe, machine kind and torch version give the same weights.
+    `start` is fitted further in place of a fresh network. The same frames, recipe, kind of machine and torch version
+    give the same weights.
 
     Raises:
         ValueError: no frames.
@@ -63,7 +65,7 @@ def fit(
         raise ValueError("frames: none given, a style is fitted on at least one")
     torch.manual_seed(recipe.seed)
     random = torch.Generator().manual_seed(recipe.seed)
-    network = StyleNetwork().to(device).train()
+    network = (start or StyleNetwork()).to(device).train()
     optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, recipe.steps))
     tensors = [to_tensor(frame) for frame in frames]

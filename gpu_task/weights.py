@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 
 from gpu_task.network import StyleNetwork
 
@@ -22,8 +22,6 @@ def write_weights(network: StyleNetwork, path: Path, notes: Mapping[str, str]) -
 
 def read_weights(path: Path) -> StyleNetwork:
     """The network of a file that was written here, in float32 and eval mode."""
-    from safetensors.torch import load_file
-
     network = StyleNetwork()
     network.load_state_dict(load_file(path))
     return network.eval()

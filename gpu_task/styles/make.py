@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("painting", type=Path)
     parser.add_argument("--weights", type=Path, help="SqueezeNet 1.0 as safetensors (default: torchvision's)")
     parser.add_argument("--more", type=Path, nargs="*", default=[], help="more images or videos to fit on")
+    parser.add_argument("--start", type=Path, help="a fitted style to begin from")
     parser.add_argument("--recipe", default="builtin-v1")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     style, out = BUILTIN_STYLES[options.name], style_path(options.name)
     notes = [f"{key}={getattr(style, key)}" for key in ("title", "artist", "origin", "licence")]
     content = [*photographs(), *options.more]
-    fit_to_file(options.painting, content, out, find_recipe(options.recipe), options.weights, notes)
+    fit_to_file(options.painting, content, out, find_recipe(options.recipe), options.weights, options.start, notes)
     print(f"{out.name}: sha256 {hashlib.sha256(out.read_bytes()).hexdigest()}")
     return 0
 

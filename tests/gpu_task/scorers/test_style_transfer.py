@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+import torch
+
+from contracts.styles import BUILTIN_STYLES
+from contracts.task_spec import ModelRef, ScorerOptions
+from gpu_task.model_files import read_model
+from gpu_task.network import StyleNetwork
+from gpu_task.scorers.style_transfer import StyleTransfer
+
+LUMA = np.array([0.299, 0.587, 0.114])
+
+
+@pytest.fixture(scope="module")
+def network() -> StyleNetwork:
+    network = StyleNetwork()
+    network.load_state_dict(read_model(ModelRef(name="starry-night", sha256=None, builtin=True)))
+    return network
+
+
+@pytest.fixture(scope="module")
+def frames() -> np.ndarray:
+    """[5, 48, 64, 3], neither very dark nor very bright, so that nothing is clipped."""
+    random = np.random.default_rng(0)
+    coarse = random.integers(90, 160, (5, 6, 8, 3), dtype=np.uint8)
+    return coarse.repeat(8, axis=1).repeat(8, axis=2)
+
+
+def scorer(network: StyleNetwork, batch_size: int = 1, **options: object) -> StyleTransfer:
+    made = StyleTransfer(network, ScorerOptions.model_validate(options), torch.device("cpu"))
+    made.prepare(64, 48)
+    made.batch_size = batch_size
+    return made
+
+
+def test_the_same_frames_come_out_wherever_batches_begin(network: StyleNetwork, frames: np.ndarray) -> None:
+    pairs = scorer(network, batch_size=2)
+
+    from_0 = np.concatenate([pairs.score(frames[0:2]), pairs.score(frames[2:4]), pairs.score(frames[4:5])])
+    from_1 = np.concatenate([pairs.score(frames[0:1]), pairs.score(frames[1:3]), pairs.score(frames[3:5])])
+
+    assert from_0.dtype == np.uint8
+    assert from_0.shape == frames.shape
+    assert np.array_equal(from_0, from_1)
+
+
+def test_strength_zero_is_the_source_and_half_lies_between(network: StyleNetwork, frames: np.ndarray) -> None:
+    full = scorer(network).score(frames[:1]).astype(int)
+    half = scorer(network, strength=0.5).score(frames[:1]).astype(int)
+
+    assert np.array_equal(scorer(network, strength=0.0).score(frames[:1]), frames[:1])
+    assert abs(half - (full + frames[:1]) / 2).max() <= 1
+    assert abs(full - frames[:1]).mean() > 20
+
+
+def test_keep_color_takes_the_styles_luma_and_the_sources_chroma(network: StyleNetwork, frames: np.ndarray) -> None:
+    styled = scorer(network).score(frames[:1]) @ LUMA
+    kept = scorer(network, keep_color=True).score(frames[:1]).astype(float)
+
+    inside = (kept.min(-1) > 0) & (kept.max(-1) < 255)  # where nothing was clipped
+    assert inside.mean() > 0.3
+    assert abs(kept @ LUMA - styled)[inside].max() < 2
+    chroma, source = kept - (kept @ LUMA)[..., None], frames[:1] - (frames[:1] @ LUMA)[..., None]
+    assert abs(chroma - source)[inside].max() < 2
+
+
+def test_every_built_in_style_loads() -> None:
+    for name in BUILTIN_STYLES:
+        StyleNetwork().load_state_dict(read_model(ModelRef(name=name, sha256=None, builtin=True)))

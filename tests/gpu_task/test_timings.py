@@ -1,0 +1,27 @@
+import json
+import time
+
+import pytest
+
+from gpu_task.timings import Timings
+
+
+def test_stages_add_up_and_frames_are_listed() -> None:
+    timings = Timings(time.perf_counter())
+    timings.frame(7, decode=0.5, score=2.0, encode=0.25)
+    timings.frame(8, decode=0.5, score=2.0, encode=0.25)
+    timings.downloaded(0.75)
+    timings.add("upload", 0.1)
+
+    seconds = timings.seconds()
+
+    assert (seconds.download, seconds.decode, seconds.score, seconds.encode) == (0.75, 0.25, 4.0, 0.5)
+    document = json.loads(timings.to_json(task="c00000-a1"))
+    assert document["task"] == "c00000-a1"
+    assert document["frames"][1] == {"frame": 8, "decode": 0.5, "score": 2.0, "encode": 0.25}
+    assert document["seconds"]["upload"] == 0.1
+
+
+def test_an_unknown_stage_is_an_error() -> None:
+    with pytest.raises(KeyError, match="coffee"), Timings(0).stage("coffee"):
+        pass

@@ -1,0 +1,128 @@
+"""The fit itself, on a few small steps: real losses, real networks, no pretrained weights needed."""
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torchvision.models import squeezenet1_0
+
+from gpu_task.features import SqueezeNetFeatures, WeightsUnavailableError
+from gpu_task.objectives import make_objective
+from gpu_task.recipes import RECIPES, Recipe, UnknownRecipeError, find_recipe
+from gpu_task.training import StepReport, draw_squares, fit, learning_rate_factor, to_tensor
+from tests.gpu_task.conftest import ROOT, picture
+
+pytestmark = pytest.mark.timeout(120)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def extractor(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """SqueezeNet with random weights: as good as pretrained ones to show that losses fall."""
+    path = tmp_path_factory.mktemp("weights") / "squeezenet.safetensors"
+    torch.manual_seed(0)
+    save_file(squeezenet1_0().state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def style() -> np.ndarray:
+    """Soft blue and yellow blotches."""
+    mix = np.random.default_rng(0).random((12, 12))[..., None]
+    colors = mix * (240, 200, 40) + (1 - mix) * (30, 40, 120)
+    return np.asarray(Image.fromarray(colors.astype(np.uint8)).resize((96, 96), Image.Resampling.BICUBIC))
+
+
+def small(name: str, **changes: object) -> Recipe:
+    return dataclasses.replace(RECIPES[name], **{"crop": 64, "steps": 25, "style_size": 96, **changes})
+
+
+def run(recipe: Recipe, style: np.ndarray, extractor: Path) -> tuple[torch.nn.Module, list[StepReport]]:
+    frames = [picture(0), picture(9)]
+    reports: list[StepReport] = []
+    objective = make_objective(recipe, style, frames, CPU, extractor)
+    return fit(frames, objective, recipe, CPU, reports.append), reports
+
+
+@pytest.mark.parametrize(("name", "steps"), [("squeezenet-v1", 25), ("patches-v1", 80)])
+def test_the_style_loss_falls(name: str, steps: int, style: np.ndarray, extractor: Path) -> None:
+    _, reports = run(small(name, content=0.1, steps=steps, crop=48), style, extractor)
+
+    assert [report.step for report in reports] == list(range(1, steps + 1))
+    first, last = (np.mean([report.style for report in part]) for part in (reports[:5], reports[-5:]))
+    assert last < 0.9 * first
+
+
+def test_the_same_recipe_gives_the_same_weights_and_another_seed_others(style: np.ndarray, extractor: Path) -> None:
+    def weights(seed: int) -> torch.Tensor:
+        network, _ = run(small("patches-v1", steps=2, seed=seed), style, extractor)
+        return torch.cat([value.flatten() for value in network.state_dict().values()])
+
+    first = weights(1)
+    assert torch.equal(first, weights(1))
+    assert not torch.equal(first, weights(2))
+
+
+def test_learning_rate_warms_up_and_cools_down() -> None:
+    factors = [learning_rate_factor(step, 1000) for step in range(1001)]
+
+    assert factors[0] < 0.1
+    assert max(factors) > 0.99
+    assert factors[-1] == pytest.approx(0.03)
+
+
+def test_squares_are_cut_from_frames_smaller_than_the_crop_too() -> None:
+    squares = draw_squares([to_tensor(picture(0))], small("squeezenet-v1", crop=128, batch=3), torch.Generator())
+
+    assert squares.shape == (3, 3, 132, 132)
+    assert squares.min() >= 0
+    assert squares.max() <= 1
+
+
+def test_an_unknown_recipe_is_named() -> None:
+    with pytest.raises(UnknownRecipeError, match="'vgg-v9' is not known; there are: squeezenet-v1"):
+        find_recipe("vgg-v9")
+
+
+def test_missing_pretrained_weights_stop_the_fit_and_say_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nothing listens on the discard port
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+    with pytest.raises(WeightsUnavailableError, match=r"no weights in .*checkpoints.* --weights, or .* patches"):
+        SqueezeNetFeatures((1, 3))
+
+
+def test_fit_from_the_command_line(tmp_path: Path, style: np.ndarray, extractor: Path, video: Path) -> None:
+    painting, out = tmp_path / "blotches.png", tmp_path / "blotches.safetensors"
+    Image.fromarray(style).save(painting)
+    Image.fromarray(picture(3)).save(tmp_path / "photo.png")
+
+    options = ["--out", out, "--weights", extractor, "--note", "licence=CC0"]
+    options += ["--steps", "2", "--crop", "48", "--threads", "1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "gpu_task.fit", painting, "--frames", video, tmp_path / "photo.png", *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert {value.dtype for value in load_file(out).values()} == {torch.float16}
+    with safe_open(out, "pt") as file:
+        assert file.metadata()["licence"] == "CC0"
+        assert file.metadata()["steps"] == "2"
+        assert file.metadata()["features"] == "squeezenet"
