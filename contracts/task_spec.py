@@ -57,7 +57,8 @@ class TaskIdentity(Contract):
 
 
 class Destinations(Contract):
-    """Where a task writes; each URL has a SAS. `output` can be created, never overwritten."""
+    """Where a task writes; each URL has a SAS. `output` can be created and read (its metadata, by a task that is run
+    again), never overwritten."""
 
     output: str
     log: str
