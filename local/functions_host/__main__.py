@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from local.functions_host.errors import HostError
 from local.functions_host.host import GRACE_S, Host
+from local.functions_host.logs import quiet_libraries
 from local.functions_host.retention import Retention
 
 
@@ -52,9 +53,8 @@ def main() -> int:
     """Serve until SIGINT or SIGTERM. Exit status 0; 1 when the app cannot be run."""
     arguments = _arguments()
     logging.basicConfig(level=arguments.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # What talks on every request to storage says nothing a user of the host needs.
-    for name in ("azure.core.pipeline.policies.http_logging_policy", "azure.identity"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    if arguments.log_level != "DEBUG":
+        quiet_libraries()
     try:
         host = asyncio.run(_serve(arguments))
     except HostError as error:

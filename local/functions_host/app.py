@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import threading
+import time
 import traceback
 import types
 import uuid
@@ -87,13 +88,14 @@ class App:
         self, function: Function, inputs: Mapping[str, Datum], metadata: Mapping[str, Datum] | None = None
     ) -> Result:
         """Run `function` once. Raises InvocationError when it raises."""
-        invocation = str(uuid.uuid4())
+        invocation, began = str(uuid.uuid4()), time.monotonic()
         with self._tracked(invocation, function.name):
             succeeded, returned, outputs, summary, trace = await native_invocation.invocation_request_native(
                 invocation, function.function_id, list(inputs.items()), dict(metadata or {})
             )
         if not succeeded:
             raise InvocationError(function.name, redact(summary or "failed"), redact(trace or ""))
+        log.debug("%s succeeded after %.0f ms", function.name, 1000 * (time.monotonic() - began))
         return Result(returned, dict(outputs))
 
     @contextlib.contextmanager

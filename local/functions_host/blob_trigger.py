@@ -97,6 +97,7 @@ class BlobTrigger:
         self._app, self._function = app, function
         self._outputs, self._client_inputs = outputs, client_inputs
         self._path = BlobPath(function.trigger["path"])
+        self._missing = False
         self._connection = function.setting("connection", HOST_STORAGE)
         self._container = connections.blobs(self._connection).get_container_client(self._path.container)
         self._receipts = Receipts(connections, host_id, function.name, self._path.container)
@@ -108,24 +109,31 @@ class BlobTrigger:
 
     async def run(self, stop: asyncio.Event, grace_s: float = 30.0) -> None:
         """Watch until `stop`."""
-        with contextlib.suppress(ResourceExistsError):
-            await self._queue.create_queue()
-        told = await self._receipts.load()
-        listening = asyncio.create_task(self._listener.run(stop, grace_s))
-        missing = False
+        told: dict[str, str] | None = None
+        listening: asyncio.Task[None] | None = None
         while not stop.is_set():
             try:
+                if told is None:
+                    told = await self._prepare()
+                if listening is None:
+                    listening = asyncio.create_task(self._listener.run(stop, grace_s))
                 await self._scan(told)
-                missing = False
+                self._missing = False
             except ResourceNotFoundError:
-                if not missing:
+                if not self._missing:
                     log.warning("container %s does not exist yet; waiting for it", self._path.container)
-                missing = True
+                self._missing = True
             except AzureError as error:
                 log.warning("container %s cannot be scanned: %s", self._path.container, redact(str(error)))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), POLL_S)
-        await listening
+        if listening is not None:
+            await listening
+
+    async def _prepare(self) -> dict[str, str]:
+        with contextlib.suppress(ResourceExistsError):
+            await self._queue.create_queue()
+        return await self._receipts.load()
 
     async def _scan(self, told: dict[str, str]) -> None:
         async for blob in self._container.list_blobs():

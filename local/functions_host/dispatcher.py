@@ -74,7 +74,7 @@ class Dispatcher:
             WorkKind.ENTITY: self._run_entity,
         }
         self._stopping = threading.Event()
-        self._pumps = [threading.Thread(target=self._pump, args=(kind,), name=f"durable-{kind}") for kind in WorkKind]
+        self._pumps = [self._pump_thread(kind) for kind in WorkKind]
         self._reporters = ThreadPoolExecutor(4, thread_name_prefix="durable-report")
         self._running: set[Future[None]] = set()
 
@@ -106,6 +106,9 @@ class Dispatcher:
         self._reporters.shutdown(wait=False)
 
     # -- pumping ------------------------------------------------------------------------------
+
+    def _pump_thread(self, kind: WorkKind) -> threading.Thread:
+        return threading.Thread(target=self._pump, args=(kind,), name=f"durable-{kind}", daemon=True)
 
     def _pump(self, kind: WorkKind) -> None:
         slots = self._slots[kind]

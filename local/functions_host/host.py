@@ -118,7 +118,9 @@ class Host:
     async def close(self) -> None:
         """Stop pulling work, let what runs finish within the grace, save, release everything. Idempotent."""
         self._stop.set()
-        drains, self._drains, self._listening = [*self._listening, *(one() for one in self._drains)], [], []
+        # A listener may hang in a call to a storage that is already gone: a little more than its grace, then no more.
+        listening = [asyncio.wait_for(one, self._grace_s + 5) for one in self._listening]
+        drains, self._drains, self._listening = [*listening, *(one() for one in self._drains)], [], []
         for outcome in await asyncio.gather(*drains, return_exceptions=True):
             if isinstance(outcome, BaseException):
                 log.error("a part of the host did not stop cleanly", exc_info=outcome)

@@ -10,6 +10,7 @@ import base64
 import binascii
 import contextlib
 import logging
+import traceback
 from collections.abc import Awaitable, Callable
 
 from azure.core.exceptions import AzureError, ResourceNotFoundError
@@ -135,8 +136,8 @@ class QueueListener:
         except InvocationError as error:
             self._log_failure(message, error.summary, error.trace)
             return False
-        except (AzureError, ValueError, OSError) as error:  # outputs or inputs of the function could not be bound
-            self._log_failure(message, redact(repr(error)), "")
+        except Exception as error:  # noqa: BLE001 - inputs or outputs could not be bound: a failed attempt like any other
+            self._log_failure(message, redact(repr(error)), redact(traceback.format_exc()))
             return False
         finally:
             renewing.cancel()
