@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from gpu_task.color import LUMA
 
-SAMPLES = 8192
+SAMPLES = 4096
 ROUNDS = 24
 GRID = 17  # points a side; colours between them are interpolated
 KERNEL = 0.05  # width of the smoothing between samples, of the colour cube's side

@@ -2,7 +2,7 @@
 
 import torch
 
-from gpu_task.scorers.identity import process_peak_bytes
+from gpu_task.machine import process_peak_bytes
 
 
 def best_device() -> torch.device:

@@ -1,12 +1,10 @@
 """Returns frames as they came. It measures what everything but a model costs, and needs no torch."""
 
-import resource
-import sys
-
 import numpy as np
 from numpy.typing import NDArray
 
 from contracts.task_spec import ScoreSpec
+from gpu_task.machine import process_peak_bytes
 
 
 class Identity:
@@ -25,9 +23,3 @@ class Identity:
 
 def make(spec: ScoreSpec) -> Identity:
     return Identity()
-
-
-def process_peak_bytes() -> int:
-    """The process's largest resident size; Linux counts it in KiB, macOS in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

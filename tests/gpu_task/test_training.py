@@ -51,9 +51,9 @@ def run(recipe: Recipe, style: np.ndarray, extractor: Path) -> tuple[torch.nn.Mo
     return fit(frames, objective, recipe, CPU, reports.append), reports
 
 
-@pytest.mark.parametrize(("name", "steps"), [("squeezenet-v1", 25), ("patches-v1", 80)])
+@pytest.mark.parametrize(("name", "steps"), [("squeezenet-v1", 25), ("patches-v1", 60)])
 def test_the_style_loss_falls(name: str, steps: int, style: np.ndarray, extractor: Path) -> None:
-    _, reports = run(small(name, content=0.1, steps=steps, crop=48), style, extractor)
+    _, reports = run(small(name, content=0.1, steps=steps, crop=40), style, extractor)
 
     assert [report.step for report in reports] == list(range(1, steps + 1))
     first, last = (np.mean([report.style for report in part]) for part in (reports[:5], reports[-5:]))
@@ -62,7 +62,7 @@ def test_the_style_loss_falls(name: str, steps: int, style: np.ndarray, extracto
 
 def test_the_same_recipe_gives_the_same_weights_and_another_seed_others(style: np.ndarray, extractor: Path) -> None:
     def weights(seed: int) -> torch.Tensor:
-        network, _ = run(small("patches-v1", steps=2, seed=seed), style, extractor)
+        network, _ = run(small("squeezenet-v1", steps=2, seed=seed), style, extractor)
         return torch.cat([value.flatten() for value in network.state_dict().values()])
 
     first = weights(1)
