@@ -15,7 +15,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 
 from media.errors import StitchRefused
-from media.packets import AnyPacket
+from media.packets import AnyPacket, packets_of
 from media.source import Source, keep_only, open_source
 
 _KEPT_METADATA = ("language", "title", "handler_name")
@@ -30,11 +30,17 @@ type Action = Literal["copied", "encoded as aac"]
 
 @dataclass(frozen=True)
 class AudioTrack:
-    """One of the source's audio streams (`index`, as in the source) and what was done with it."""
+    """One of the source's audio streams (`index`, as in the source) and what was done with it.
+
+    `retimed` packets had times that went back or stood still, which no player plays; they follow their predecessors.
+    `damaged` ones could not be decoded (only where the track had to be encoded).
+    """
 
     index: int
     codec: str
     action: Action
+    retimed: int = 0
+    damaged: int = 0
 
 
 def mp4_takes(source: Source, index: int) -> bool:
@@ -49,10 +55,9 @@ def mp4_takes(source: Source, index: int) -> bool:
         trial: Any = av.open(BytesIO(), "w", format="mp4")
         try:
             made = _copy_stream(stream, trial)
-            for packet in islice(container.demux(stream), _TRIAL_PACKETS):
-                if packet.size:
-                    packet.stream = made
-                    trial.mux_one(packet)
+            for packet in islice(packets_of(container, stream), _TRIAL_PACKETS):
+                packet.stream = made
+                trial.mux_one(packet)
             trial.start_encoding()
             trial.close()
         except (FFmpegError, ValueError):
@@ -66,9 +71,15 @@ class AudioCopier:
     def __init__(self, source: Source, opened: InputContainer, output: Any) -> None:
         self._source = opened
         self._routes = {stream.index: _route(source, stream, output) for stream in opened.streams.audio}
-        self.tracks = tuple(
-            AudioTrack(stream.index, stream.codec_context.codec.canonical_name, self._routes[stream.index].action)
-            for stream in opened.streams.audio
+
+    @property
+    def tracks(self) -> tuple[AudioTrack, ...]:
+        """What was done so far, per stream."""
+        return tuple(
+            AudioTrack(
+                stream.index, stream.codec_context.codec.canonical_name, route.action, route.retimed, route.damaged
+            )
+            for stream, route in zip(self._source.streams.audio, self._routes.values(), strict=True)
         )
 
     @property
@@ -89,9 +100,8 @@ class AudioCopier:
         """Packets for the output, in the source's order, `shift` seconds earlier than there."""
         if not self._routes:
             return
-        for packet in self._source.demux(tuple(self._source.streams.audio)):
-            if packet.size:
-                yield from self._routes[packet.stream_index].take(packet, shift)
+        for packet in packets_of(self._source, *self._source.streams.audio):
+            yield from self._routes[packet.stream_index].take(packet, shift)
         for route in self._routes.values():
             yield from route.flush()
 
@@ -100,9 +110,10 @@ class _Copy:
     """Passes packets on as they are."""
 
     action: Action = "copied"
+    retimed = damaged = 0
 
     def __init__(self, stream: AudioStream, output: Any) -> None:
-        self._name = f"audio stream {stream.index} ({stream.codec_context.name})"
+        self._name = f"audio stream {stream.index} ({stream.codec_context.codec.canonical_name})"
         self._output = _copy_stream(stream, output)
         self._last: int | None = None
 
@@ -113,7 +124,10 @@ class _Copy:
         ticks = int(shift / _fraction(packet.time_base))
         pts = dts if packet.pts is None else packet.pts
         # No muxer takes dts that go back or stand still: as ffmpeg does, such a packet follows its predecessor.
-        packet.dts = dts - ticks if self._last is None else max(dts - ticks, self._last + 1)
+        packet.dts = dts - ticks
+        if self._last is not None and packet.dts <= self._last:
+            packet.dts = self._last + 1
+            self.retimed += 1
         packet.pts = max(pts - ticks, packet.dts)
         self._last = packet.dts
         packet.stream = self._output
@@ -127,6 +141,7 @@ class _Encode:
     """Decodes, and encodes as AAC, with the times kept."""
 
     action: Action = "encoded as aac"
+    retimed = damaged = 0
 
     def __init__(self, stream: AudioStream, output: Any) -> None:
         self._input: Any = stream
@@ -140,7 +155,12 @@ class _Encode:
         self._resampler = AudioResampler(format="fltp", layout=layout, rate=rate, frame_size=_AAC_FRAME)
 
     def take(self, packet: AnyPacket, shift: Fraction) -> Iterator[AnyPacket]:
-        for frame in self._input.decode(packet):
+        try:
+            frames = self._input.decode(packet)
+        except FFmpegError:
+            self.damaged += 1
+            return
+        for frame in frames:
             if frame.pts is not None:
                 frame.pts -= int(shift / _fraction(frame.time_base))
             yield from self._encode(frame)

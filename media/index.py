@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from av.container import InputContainer
 from av.video.frame import VideoFrame
@@ -129,7 +129,7 @@ def _by_counting(source: Source, packets: PacketList, described: dict[str, Any],
 
 def _check_stream(name: str, stream: VideoStream, limits: ProbeLimits) -> None:
     # The stub promises a context; a codec unknown to the build has none.
-    if getattr(stream, "codec_context", None) is None or stream.codec_context.pix_fmt is None:
+    if cast(Any, stream.codec_context) is None or stream.codec_context.pix_fmt is None:
         raise UnsupportedMedia(f"{name}: the codec of its video stream cannot be decoded here; re-encode it to H.264")
     width, height = stream.width, stream.height
     if width < 1 or height < 1:
@@ -138,6 +138,12 @@ def _check_stream(name: str, stream: VideoStream, limits: ProbeLimits) -> None:
         raise UnsupportedMedia(
             f"{name}: {width}x{height} is over the limit of {limits.max_pixels} pixels a frame; scale the video down"
         )
+    for audio in stream.container.streams.audio:
+        if cast(Any, audio.codec_context) is None:
+            raise UnsupportedMedia(
+                f"{name}: the codec of audio stream {audio.index} is not known here, so that it could not be kept; "
+                "remove the track or re-encode it to AAC"
+            )
     if stream.codec_context.colorspace in _UNSUPPORTED_MATRICES:
         raise UnsupportedMedia(
             f"{name}: colour matrix {stream.codec_context.colorspace} (AVColorSpace) is not supported; "

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from contracts.video_index import Keyframe
@@ -32,8 +33,13 @@ class PacketList:
 
 
 def video_packets(container: InputContainer, stream: VideoStream) -> Iterator[VideoPacket]:
-    """Every packet with data, in decode order. A demuxer's error ends the pass: what follows it cannot be reached."""
-    packets = container.demux(stream)
+    """Every packet of `stream` with data, in decode order."""
+    return cast(Iterator[VideoPacket], packets_of(container, stream))
+
+
+def packets_of(container: InputContainer, *streams: Stream) -> Iterator[AnyPacket]:
+    """Every packet of `streams` with data. A demuxer's error ends the pass: what follows it cannot be reached."""
+    packets = cast(Iterator[AnyPacket], container.demux(streams))
     while True:
         try:
             packet = next(packets, None)

@@ -17,6 +17,7 @@ from media.frames import Rgb
 from media.packets import video_packets
 from media.source import Source, name_of, open_source, video_stream
 
+PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 B_FRAMES = 2  # how far packets are reordered; `media.stitch` derives dts from it
 
 
@@ -32,6 +33,14 @@ class EncoderSettings:
     keyframe_interval: int = 120
     threads: int = 0
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.crf <= 51:
+            raise ValueError(f"crf: {self.crf} is outside 0 (lossless) to 51 (worst)")
+        if self.preset not in PRESETS:
+            raise ValueError(f"preset: {self.preset!r} is unknown to x264; give one of {', '.join(PRESETS)}")
+        if self.keyframe_interval < 1 or self.threads < 0:
+            raise ValueError(f"keyframe_interval: {self.keyframe_interval}, threads: {self.threads}; at least 1 and 0")
+
     def as_dict(self) -> dict[str, int | str]:
         """For provenance: the settings and what made the packets."""
         return {"codec": "libx264", "pix_fmt": "yuv420p", "b_frames": B_FRAMES, **asdict(self)}
@@ -39,7 +48,7 @@ class EncoderSettings:
 
 @dataclass(frozen=True)
 class SegmentInfo:
-    """What a segment holds. `pts` are in units of `time_base`, sorted; `reorder` is the decoder's delay in frames."""
+    """What a segment holds. `pts` are in units of `time_base`, sorted."""
 
     frames: int
     pts: tuple[int, ...]
@@ -47,7 +56,6 @@ class SegmentInfo:
     width: int
     height: int
     extradata: bytes = field(repr=False)
-    reorder: int = B_FRAMES
 
 
 class SegmentWriter:
@@ -159,7 +167,6 @@ def inspect_segment(source: Source) -> SegmentInfo:
                 width=stream.width,
                 height=stream.height,
                 extradata=bytes(context.extradata or b""),
-                reorder=max(context.reorder_depth, B_FRAMES),
             )
     except UnsupportedMedia as error:
         raise SegmentMismatch(f"{name}: not a segment: {error}") from error

@@ -51,10 +51,7 @@ def size_of(source: Source) -> int:
     """Bytes in `source`."""
     if isinstance(source, str | Path):
         return os.stat(source).st_size
-    position = source.tell()
-    size = source.seek(0, os.SEEK_END)
-    source.seek(position)  # libav may be in the middle of reading it
-    return size
+    return source.seek(0, os.SEEK_END)
 
 
 @contextmanager
@@ -110,7 +107,6 @@ def _open(source: Source, guard: "_Guard | None") -> InputContainer:
     name = name_of(source)
     try:
         if guard is not None:
-            guard.seek(0)
             return av.open(guard, "r", container_options=_OPEN_OPTIONS, buffer_size=_FILE_BUFFER)
         return av.open(_local_url(cast(str | Path, source)), "r", container_options=_OPEN_OPTIONS)
     except FFmpegError as error:
@@ -132,26 +128,35 @@ def _local_url(path: str | Path) -> str:
 
 
 class _Guard:
-    """Passes calls on to the caller's file-like, keeps the first exception, and has no `close` for libav to call."""
+    """Passes calls on to the caller's file-like, keeps the first exception, and has no `close` for libav to call.
+
+    It has a position of its own, so that one file-like can be open several times over.
+    """
 
     def __init__(self, file: ReadableFile) -> None:
         self._file = file
+        self._position = 0
         self.name = name_of(file)
         self.error: Exception | None = None
 
     def read(self, size: int = -1) -> bytes:
         try:
-            return self._file.read(size)
+            self._file.seek(self._position)
+            data = self._file.read(size)
         except Exception as error:
             self.error = self.error or error
             raise
+        self._position += len(data)
+        return data
 
-    def seek(self, offset: int, whence: int = 0) -> int:
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         try:
-            return self._file.seek(offset, whence)
+            self._file.seek(self._position)
+            self._position = self._file.seek(offset, whence)
         except Exception as error:
             self.error = self.error or error
             raise
+        return self._position
 
     def tell(self) -> int:
-        return self._file.tell()
+        return self._position

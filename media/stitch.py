@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from math import floor
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, cast
 
 import av
 from av.container import InputContainer
@@ -16,9 +17,9 @@ from av.video.stream import VideoStream
 
 from contracts.video_index import VideoIndex
 from media.audio import AudioCopier, AudioTrack
-from media.errors import SegmentMismatch, StitchRefused, frame_range
+from media.errors import SegmentMismatch, StitchRefused, UnsupportedMedia, frame_range
 from media.packets import AnyPacket, video_packets
-from media.segment import SegmentInfo, inspect_segment
+from media.segment import B_FRAMES
 from media.source import Source, keep_only, name_of, open_source, video_stream
 from media.verify import frame_times_of
 
@@ -48,11 +49,26 @@ class StitchReport:
     bytes: int
 
 
+@dataclass(frozen=True)
+class _Model:
+    """What all segments must have in common; `reorder` is the decoder's delay in frames."""
+
+    width: int
+    height: int
+    extradata: bytes
+    reorder: int
+
+    @classmethod
+    def of(cls, stream: VideoStream) -> Self:
+        context = stream.codec_context
+        return cls(stream.width, stream.height, bytes(context.extradata or b""), max(context.reorder_depth, B_FRAMES))
+
+
 def stitch(segments: Sequence[Segment], source: Source, index: VideoIndex, out: Path) -> StitchReport:
     """Concatenate `segments` into the MP4 `out`, with every audio track of `source`.
 
     Video packets are remuxed: pts are exactly the source's. Audio packets are copied where MP4 takes the codec, else
-    encoded as AAC. Segments are opened one at a time and memory does not depend on the length. The finished file is
+    encoded as AAC. Segments are opened one at a time; memory is some tens of bytes per frame. The finished file is
     read back and its frame times compared before this returns; on any error `out` is removed.
 
     Raises:
@@ -61,10 +77,8 @@ def stitch(segments: Sequence[Segment], source: Source, index: VideoIndex, out: 
     """
     segments = sorted(segments, key=lambda segment: segment.first)
     _check_cover(segments, index)
-    with _closing(segments[0].open()) as first:
-        model = inspect_segment(first)
     try:
-        report = _write(segments, model, source, index, out)
+        report = _write(segments, source, index, out)
         _check_result(out, index, report)
     except FFmpegError as error:
         out.unlink(missing_ok=True)
@@ -96,25 +110,25 @@ def _check_cover(segments: Sequence[Segment], index: VideoIndex) -> None:
         raise StitchRefused(f"{', '.join(missing)} of {index.frame_count} missing; score them, then stitch again")
 
 
-def _write(
-    segments: Sequence[Segment], model: SegmentInfo, source: Source, index: VideoIndex, out: Path
-) -> StitchReport:
+def _write(segments: Sequence[Segment], source: Source, index: VideoIndex, out: Path) -> StitchReport:
     with (
         open_source(source) as original,
         av.open(f"file:{out}", "w", format="mp4", container_options={"movflags": "+faststart"}) as output,
     ):
         keep_only(original, *original.streams.audio)
-        with _closing(segments[0].open()) as first, open_source(first) as opened:
-            video = _add_video(output, video_stream(opened, name_of(first)), original, index)
+        with _opened(segments[0]) as template:
+            model = _Model.of(template)
+            video = _add_video(output, template, original, index)
         audio = AudioCopier(source, original, output)
         output.metadata.update({key: original.metadata[key] for key in _KEPT_METADATA if key in original.metadata})
         shift = _shift(index, audio)
         frames = _video_packets(segments, model, index, video, shift)
         for packet in heapq.merge(frames, audio.packets(shift), key=_decode_time):
             _mux(output, packet)
+        tracks = audio.tracks
     start = index.frames.start * index.time_base - shift
     return StitchReport(
-        index.frame_count, model.width, model.height, start, shift, index.duration, audio.tracks, out.stat().st_size
+        index.frame_count, model.width, model.height, start, shift, index.duration, tracks, out.stat().st_size
     )
 
 
@@ -133,32 +147,30 @@ def _shift(index: VideoIndex, audio: AudioCopier) -> Fraction:
     """How much earlier everything begins than in the source: players should not wait for a broadcast's clock.
 
     The earliest stream then begins at 0, if every stream's clock can say so exactly; otherwise within a second of
-    it, because whole seconds are exact in every clock. Sound and picture keep their distance to the tick.
+    it, because whole seconds are exact in most clocks. Sound and picture keep their distance to the tick. Sound may
+    begin before 0 (encoders' priming), pictures may not: then the shift is negative.
     """
-    start = index.frames.start * index.time_base
-    if audio.start is not None:
-        start = min(start, audio.start)
-    if start <= 0:
-        return Fraction(0)
-    exact = all((start / base).denominator == 1 for base in (index.time_base, *audio.time_bases))
-    return start if exact else _whole(start, (index.time_base, *audio.time_bases))
-
-
-def _whole(start: Fraction, bases: Sequence[Fraction]) -> Fraction:
-    seconds = Fraction(int(start))
-    return seconds if all((seconds / base).denominator == 1 for base in bases) else Fraction(0)
+    video = index.frames.start * index.time_base
+    start = video if video < 0 or audio.start is None else max(Fraction(0), min(video, audio.start))
+    bases = (index.time_base, *audio.time_bases)
+    for shift in (start, Fraction(floor(start))):
+        if all((shift / base).denominator == 1 for base in bases):
+            return shift
+    return Fraction(0)
 
 
 def _video_packets(
-    segments: Sequence[Segment], model: SegmentInfo, index: VideoIndex, video: VideoStream, shift: Fraction
+    segments: Sequence[Segment], model: _Model, index: VideoIndex, video: VideoStream, shift: Fraction
 ) -> Iterator[AnyPacket]:
     """Every segment's packets, in decode order, with the times of the whole.
 
-    dts[i] = pts[i - D] of the sorted pts, where D is the decoder's delay in frames; see `_lead` for the first D.
+    dts[i] = pts[i - D] of the sorted pts, where D is the decoder's delay in frames. The first D are extrapolated by
+    the shortest of the first frames: FFmpeg's muxer takes the least pts - dts before time 0 for the whole track's
+    delay, so that the very first packet's must be no greater than the others'.
     """
     pts = [value - int(shift / index.time_base) for value in index.frames.decode()]
     durations = [b - a for a, b in pairwise(pts)] + [index.last_duration]
-    delay, lead = model.reorder, _lead(pts, durations[0], model.reorder, index.time_base)
+    delay, step = model.reorder, min(durations[: model.reorder])
     position = 0
     for segment in segments:
         numbers = {value: number for number, value in enumerate(pts[segment.first : segment.last + 1], segment.first)}
@@ -167,7 +179,7 @@ def _video_packets(
             if number is None:
                 raise SegmentMismatch(f"{_named(segment)}: no frame is at {ticks} (time base {index.time_base})")
             packet.pts = pts[number]
-            packet.dts = pts[position - delay] if position >= delay else pts[0] - lead * (delay - position) // delay
+            packet.dts = pts[position - delay] if position >= delay else pts[0] - (delay - position) * step
             if packet.dts > packet.pts:
                 raise SegmentMismatch(f"{_named(segment)}: frame {number} is reordered by more than {delay} frames")
             packet.duration = durations[number]
@@ -179,31 +191,21 @@ def _video_packets(
             raise SegmentMismatch(f"{_named(segment)}: it lacks {len(numbers)} frames, first {min(numbers.values())}")
 
 
-def _lead(pts: Sequence[int], step: int, delay: int, time_base: Fraction) -> int:
-    """By how much the first dts precedes the first pts.
-
-    As long as the last `delay` frames, so that the packets' durations add up to the video's; but if those last
-    over a second, a common frame's length each, because a decoder waits that long before the first frame.
-    """
-    tail = pts[-1] - pts[-1 - delay] if len(pts) > delay else 0
-    return tail if 0 < tail * time_base <= 1 else step * delay
-
-
-def _segment_packets(segment: Segment, model: SegmentInfo, index: VideoIndex) -> Iterator[tuple[AnyPacket, int]]:
+def _segment_packets(segment: Segment, model: _Model, index: VideoIndex) -> Iterator[tuple[AnyPacket, int]]:
     """The packets of one segment, with their pts in the source's time base."""
-    with _closing(segment.open()) as file, open_source(file) as container:
-        stream = video_stream(container, name_of(file))
-        if (stream.width, stream.height) != (model.width, model.height):
+    with _opened(segment) as stream:
+        found = _Model.of(stream)
+        if (found.width, found.height) != (model.width, model.height):
             raise SegmentMismatch(
-                f"{_named(segment)}: {stream.width}x{stream.height}, the first is {model.width}x{model.height}"
+                f"{_named(segment)}: {found.width}x{found.height}, the first is {model.width}x{model.height}"
             )
-        if bytes(stream.codec_context.extradata or b"") != model.extradata:
+        if found.extradata != model.extradata:
             raise SegmentMismatch(
                 f"{_named(segment)}: its codec parameters differ from the first segment's; "
                 "score the chunk again with the same encoder settings and version"
             )
         scale = Fraction(stream.time_base.numerator, stream.time_base.denominator) / index.time_base
-        for packet in video_packets(container, stream):
+        for packet in video_packets(cast(InputContainer, stream.container), stream):
             if packet.pts is None:
                 raise SegmentMismatch(f"{_named(segment)}: a packet has no pts")
             yield packet, round(packet.pts * scale)
@@ -234,10 +236,14 @@ def _decode_time(packet: AnyPacket) -> float:
 
 
 @contextmanager
-def _closing(file: Source) -> Generator[Source]:
-    """Close what a segment's `open` gave, if it is a file."""
+def _opened(segment: Segment) -> Generator[VideoStream]:
+    """The video stream of a segment; what its `open` gave is closed in the end, if it is a file."""
+    file = segment.open()
     try:
-        yield file
+        with open_source(file) as container:
+            yield video_stream(container, name_of(file))
+    except UnsupportedMedia as error:
+        raise SegmentMismatch(f"{_named(segment)}: not a segment: {error}") from error
     finally:
         close = getattr(file, "close", None)
         if close is not None:

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import cast
 
 from media.errors import UnsupportedMedia
-from media.packets import is_presented, video_packets
+from media.packets import is_presented, packets_of, video_packets
 from media.source import Source, keep_only, name_of, open_source, video_stream
 
 
@@ -43,10 +43,9 @@ def audio_digests(source: Source) -> list[AudioDigest]:
         keep_only(container, *streams)
         hashes = {stream.index: sha256() for stream in streams}
         counts = dict.fromkeys(hashes, 0)
-        for packet in container.demux(streams):
-            if packet.size:
-                hashes[packet.stream_index].update(cast(Buffer, packet))
-                counts[packet.stream_index] += 1
+        for packet in packets_of(container, *streams):
+            hashes[packet.stream_index].update(cast(Buffer, packet))
+            counts[packet.stream_index] += 1
         return [
             AudioDigest(s.index, s.codec_context.codec.canonical_name, counts[s.index], hashes[s.index].hexdigest())
             for s in streams

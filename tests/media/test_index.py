@@ -155,3 +155,17 @@ def test_a_missing_file_is_a_missing_file(tmp_path: Path) -> None:
 def test_limits_are_named(clips: Clips, kind: str, limits: ProbeLimits, message: str) -> None:
     with pytest.raises(UnsupportedMedia, match=message):
         probe(clips(kind).path, limits=limits)
+
+
+@pytest.mark.parametrize(
+    ("fourcc", "message"),
+    [
+        (b"jpeg", "the codec of its video stream cannot be decoded"),
+        (b"sowt", "the codec of audio stream 1 is not known"),
+    ],
+)
+def test_unknown_codecs_are_refused(clips: Clips, tmp_path: Path, fourcc: bytes, message: str) -> None:
+    path = tmp_path / "odd.mov"
+    path.write_bytes(clips("mjpeg").path.read_bytes().replace(fourcc, b"zz9z"))
+    with pytest.raises(UnsupportedMedia, match=rf"odd\.mov: {message}"):
+        probe(path)

@@ -133,3 +133,17 @@ def test_settings_are_recorded() -> None:
         "keyframe_interval": 120,
         "threads": 0,
     }
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"crf": 52}, "crf: 52 is outside 0"),
+        ({"preset": "quick"}, "preset: 'quick' is unknown to x264; give one of ultrafast"),
+        ({"keyframe_interval": 0}, "keyframe_interval: 0"),
+        ({"threads": -1}, "threads: -1"),
+    ],
+)
+def test_settings_x264_does_not_know_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        EncoderSettings(**settings)

@@ -1,6 +1,7 @@
 """Segments become one MP4: every frame at its time, every audio packet as it was."""
 
 import io
+import struct
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,11 +15,12 @@ from av.stream import Disposition
 from media.errors import SegmentMismatch, StitchRefused
 from media.frames import output_size, to_rgb
 from media.index import probe
+from media.ranged import RangedReader
 from media.reader import read_frames
 from media.segment import EncoderSettings, SegmentWriter
 from media.stitch import Segment, stitch
 from media.verify import audio_digests, frame_times_of
-from tests.media.clips import X264, encode
+from tests.media.clips import AAC, X264, cut_short, encode
 from tests.media.conftest import Clip, Clips
 from tests.media.making import write_segment, write_segments
 
@@ -158,10 +160,11 @@ def test_pictures_come_back_as_they_went_in(clips: Clips, kind: str, blur: float
 def test_the_duration_is_the_sources(clips: Clips, tmp_path: Path) -> None:
     clip = clips("h264 variable rate")
     stitch(write_segments(clip, tmp_path, STARTS), clip.path, clip.index, tmp_path / "out.mp4")
-    with av.open(str(tmp_path / "out.mp4")) as out:
-        stream = out.streams.video[0]
-        assert stream.duration is not None
-        assert stream.duration * stream.time_base == clip.index.duration
+    # The movie header's duration is the longest track's.
+    data = (tmp_path / "out.mp4").read_bytes()
+    header = data.index(b"mvhd") + 4
+    clock, duration = struct.unpack(">II", data[header + 12 : header + 20])
+    assert Fraction(duration, clock) == clip.index.duration
 
 
 def test_the_index_is_at_the_front(clips: Clips, tmp_path: Path) -> None:
@@ -275,3 +278,59 @@ def test_a_window_is_not_the_whole_video(clips: Clips, tmp_path: Path) -> None:
     clip = clips("h264 closed GOP")
     with pytest.raises(ValueError, match="starts at frame 5"):
         stitch([], clip.path, clip.index.window(5, 9), tmp_path / "out.mp4")
+
+
+@pytest.mark.parametrize("kind", ["h264 closed GOP", "two audio tracks", "vp9"])
+def test_the_source_may_be_ranged_reads(clips: Clips, kind: str, tmp_path: Path) -> None:
+    clip = clips(kind)
+    data = clip.path.read_bytes()
+    segments = write_segments(clip, tmp_path, STARTS)
+    source = RangedReader(lambda offset, length: data[offset : offset + length], len(data), 4096)
+    stitch(segments, source, clip.index, tmp_path / "out.mp4")
+    assert [(d.packets, d.sha256) for d in audio_digests(tmp_path / "out.mp4")] == [
+        (d.packets, d.sha256) for d in audio_digests(clip.path)
+    ]
+
+
+def test_audio_whose_times_go_back_is_copied_and_reported(tmp_path: Path) -> None:
+    path = tmp_path / "back.mkv"
+    encode(tmp_path / "source.mkv", options=X264, audio=AAC)
+    with av.open(str(tmp_path / "source.mkv")) as source, av.open(str(path), "w") as output:
+        streams = {s.index: output.add_stream_from_template(s) for s in source.streams}
+        for packet in source.demux():
+            if packet.size:
+                if packet.stream_index == 1 and packet.pts is not None and 500 < packet.pts < 560:
+                    packet.pts = packet.dts = 500
+                packet.stream = streams[packet.stream_index]
+                output.mux_one(packet)
+    clip = Clip("back", path, probe(path), ())
+    report = stitch(write_segments(clip, tmp_path, STARTS), path, clip.index, tmp_path / "out.mp4")
+    assert [(t.action, t.retimed > 0) for t in report.audio] == [("copied", True)]
+    digests = audio_digests(tmp_path / "out.mp4"), audio_digests(path)
+    assert digests[0][0].sha256 == digests[1][0].sha256
+
+
+def test_a_segment_that_is_no_video_is_named(clips: Clips, tmp_path: Path) -> None:
+    clip = clips("h264 closed GOP")
+    segments = write_segments(clip, tmp_path, (0, 20))
+    broken = replace(segments[1], open=lambda: io.BytesIO(b"<Error>BlobNotFound</Error>"))
+    with pytest.raises(SegmentMismatch, match=r"segment of frames 20\.\.39: not a segment"):
+        stitch([segments[0], broken], clip.path, clip.index, tmp_path / "out.mp4")
+
+
+def test_a_cut_off_source_keeps_the_sound_it_has(tmp_path: Path) -> None:
+    whole = encode(tmp_path / "whole.ts", options=X264, audio=({"codec": "mp2"},))
+    path = cut_short(whole, tmp_path / "cut.ts")
+    clip = Clip("cut", path, probe(path), ())
+    stitch(write_segments(clip, tmp_path, STARTS), path, clip.index, tmp_path / "out.mp4")
+    assert frame_times_of(tmp_path / "out.mp4")
+    assert audio_digests(tmp_path / "out.mp4")[0].packets == audio_digests(path)[0].packets > 0
+
+
+def test_pictures_before_time_zero_are_kept(clips: Clips, tmp_path: Path) -> None:
+    clip = clips("h264 closed GOP")
+    early = clip.index.frames.model_copy(update={"start": -1024})
+    index = clip.index.model_copy(update={"frames": early})
+    report = stitch(write_segments(clip, tmp_path, STARTS), clip.path, index, tmp_path / "out.mp4")
+    assert report.shift == -1024 * index.time_base
+    assert frame_times_of(tmp_path / "out.mp4") == source_times(clip)
