@@ -83,10 +83,10 @@ def _demo(video: Path | None, style: str, out: Path) -> None:
     stages = Stages()
     if video is not None and not video.is_file():
         raise DemoError(f"--video: there is no file {video}", 2)
-    _empty(out)
-    StateFolder(STATE).close()  # raises when a demo is running
+    StateFolder(STATE).close()  # raises when a demo is running, before anything of it is touched
     shutil.rmtree(STATE)
     STATE.mkdir(parents=True)
+    _empty(out)
     if video is None:
         _say("Making a sample clip")
         video = out / "source.mp4"
@@ -166,11 +166,13 @@ def _submit(video: Path, style: str, out: Path) -> dict[str, Any]:
         client.terminate()
         client.wait()
         raise
+    report = json.loads(said.splitlines()[-1]) if said.strip() else {}
+    if client.returncode == 2:
+        raise DemoError("the client could not start or follow the job; it said why above", 2)
     if client.returncode != 0:
-        reason = json.loads(said.splitlines()[-1]).get("reason") if said.strip() else None
-        because = f": {reason}" if reason else ""
-        raise DemoError(f"the job did not finish{because}; logs: {_shown(STATE / 'logs')}", client.returncode)
-    return json.loads(said.splitlines()[-1])
+        because = f": {report['reason']}" if report.get("reason") else ""
+        raise DemoError(f"the job did not finish{because}; logs: {_shown(STATE / 'logs')}")
+    return report
 
 
 def _check(video: Path, out: Path, style: str) -> str:
