@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from gpu_task.color import LUMA
 from gpu_task.features import SqueezeNetFeatures
 
 # Gram matrices at each scale of stroke, from grain (1) to motif (12); content where objects are but colours are not.
@@ -49,7 +50,8 @@ class PerceptualObjective:
         style = torch.stack([_relative(gram(found[layer]), self.targets[layer]) for layer in STYLE_LAYERS])
         content = found[self.content_layer]
         style = style.mean() + self.palette_weight * self.palette.distance(output)
-        return Parts(style, (content - wanted).square().mean() / wanted.square().mean())
+        content = (content - wanted).square().mean() / wanted.square().mean()
+        return Parts(style, content + tone_mismatch(output, source))
 
 
 class Palette:
@@ -85,6 +87,21 @@ def gram(features: Tensor) -> Tensor:
 def _relative(found: Tensor, target: Tensor) -> Tensor:
     """Squared distance in units of the target, so that every layer counts the same whatever its scale."""
     return (found - target).square().sum(dim=(1, 2)).mean() / target.square().sum()
+
+
+def tone_mismatch(output: Tensor, source: Tensor) -> Tensor:
+    """0 where light and dark lie as in the source, 1 if unrelated, 2 if inverted, at an eighth of the resolution.
+
+    Features of objects do not mind a negative: without this a face may well come out as one.
+    """
+    found, wanted = (_tones(image) for image in (output, source))  # [B, h * w]
+    return 1 - functional.cosine_similarity(found, wanted, dim=1, eps=1e-3).mean()
+
+
+def _tones(image: Tensor) -> Tensor:
+    luma = (image * image.new_tensor(LUMA).view(3, 1, 1)).sum(dim=1, keepdim=True)
+    tones = functional.avg_pool2d(luma, 8).flatten(1)
+    return tones - tones.mean(dim=1, keepdim=True)
 
 
 def total_variation(x: Tensor) -> Tensor:

@@ -1,0 +1,45 @@
+import pytest
+import torch
+
+from gpu_task.losses import Palette, gram, inconsistency, tone_mismatch, total_variation
+
+
+@pytest.fixture
+def image() -> torch.Tensor:
+    """[1, 3, 64, 64], with light and dark regions."""
+    coarse = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    return torch.nn.functional.interpolate(coarse, scale_factor=8, mode="bilinear")
+
+
+def test_gram_is_the_mean_product_of_channels() -> None:
+    features = torch.tensor([[[[1.0, 2.0]], [[3.0, -1.0]]]])  # [1, 2, 1, 2]
+
+    assert gram(features).tolist() == [[[2.5, 0.5], [0.5, 5.0]]]
+
+
+def test_a_negative_has_the_wrong_tones(image: torch.Tensor) -> None:
+    assert tone_mismatch(image, image).item() == pytest.approx(0, abs=1e-5)
+    assert tone_mismatch(0.5 * image + 0.2, image).item() == pytest.approx(0, abs=1e-5)
+    assert tone_mismatch(1 - image, image).item() == pytest.approx(2, abs=1e-5)
+
+
+def test_an_output_that_moves_with_the_picture_is_consistent(image: torch.Tensor) -> None:
+    rows, columns = 3, 2
+    output, moved = image[..., :60, :60], image[..., rows : rows + 60, columns : columns + 60]
+
+    assert inconsistency(output, moved, (rows, columns)).item() == 0
+    assert inconsistency(output, output, (rows, columns)).item() > 0.01
+
+
+def test_a_palette_knows_colours_and_not_places(image: torch.Tensor) -> None:
+    palette = Palette(image)
+
+    assert palette.distance(image.flip(-1)).item() == pytest.approx(0, abs=1e-6)
+    assert palette.distance(image.flip(1)).item() > 0.01  # red and blue swapped
+
+
+def test_total_variation_counts_steps() -> None:
+    stripes = torch.tensor([0.0, 1.0]).repeat(4).expand(1, 1, 8, 8)
+
+    assert total_variation(stripes).item() == 1
+    assert total_variation(torch.ones(1, 3, 8, 8)).item() == 0
