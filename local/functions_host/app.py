@@ -26,8 +26,8 @@ from azure_functions_runtime import handle_event, loader, native_invocation
 from azure_functions_runtime.bindings import meta
 from azure_functions_runtime.bindings.datumdef import Datum
 
-from local.functions_host.errors import AppLoadError, InvocationError
-from local.functions_host.host_json import HostJson, read_host_json, read_json
+from local.functions_host.errors import AppLoadError, HostError, InvocationError
+from local.functions_host.host_json import HostJson, expand, read_host_json, read_json
 from local.functions_host.redaction import install_filters, redact
 
 log = logging.getLogger(__name__)
@@ -126,8 +126,8 @@ def load_app(root: str | Path) -> App:
             )
         return _loaded
     _check_runtime()
-    host = read_host_json(path / "host.json")
     _apply_local_settings(path / "local.settings.json")
+    host = read_host_json(path / "host.json")
     _size_thread_pool(host)
     install_filters()
     functions = _index(path)
@@ -174,7 +174,7 @@ def _index(root: Path) -> dict[str, Function]:
     try:
         indexed = loader.index_function_app(str(source))
         functions = [_function(one) for one in indexed]
-    except AppLoadError:
+    except HostError:
         raise
     except Exception as error:  # whatever the app's own code raises while it is imported
         raise AppLoadError(f"{source}: cannot be loaded: {_cause(root, error)}") from error
@@ -203,7 +203,7 @@ def _check_source(source: Path) -> None:
 def _function(indexed: Any) -> Function:
     registry: Any = handle_event._functions  # annotated as a mapping there
     info = registry.add_indexed_function(indexed, _PROTOS)
-    bindings = tuple(json.loads(one) if isinstance(one, str) else one for one in indexed.get_raw_bindings())
+    bindings = tuple(_expanded(info.name, json.loads(one)) for one in indexed.get_raw_bindings())
     for one in bindings:
         if one["type"] not in TRIGGERS | BINDINGS or (one["type"] == "blob" and one["direction"] in (0, "IN", "in")):
             raise AppLoadError(
@@ -215,6 +215,18 @@ def _function(indexed: Any) -> Function:
         raise AppLoadError(f"function {info.name!r}: has no trigger; decorate it with one")
     deferred = frozenset(name for name, kind in info.input_types.items() if kind.deferred_bindings_enabled)
     return Function(info.name, info.function_id, bindings, trigger, deferred)
+
+
+def _expanded(function: str, binding: dict[str, Any]) -> dict[str, Any]:
+    """A binding with the `%SETTING%` in its queue name and path resolved; refuses a source that cannot be polled."""
+    if binding["type"] == "blobTrigger" and binding.get("source") == "EventGrid":
+        raise AppLoadError(
+            f"function {function!r}: binding {binding['name']!r} has the source EventGrid; this host polls: "
+            "let the app take LogsAndContainerScan from a setting"
+        )
+    places = {key: value for key, value in binding.items() if key in ("queueName", "path", "connection") and value}
+    at = f"function {function!r}: binding {binding['name']!r}: "
+    return binding | {key: expand(value, f"{at}{key}") for key, value in places.items()}
 
 
 def _disabled(function: Function) -> bool:

@@ -110,25 +110,22 @@ class BlobTrigger:
     async def run(self, stop: asyncio.Event, grace_s: float = 30.0) -> None:
         """Watch until `stop`."""
         told: dict[str, str] | None = None
-        listening: asyncio.Task[None] | None = None
-        while not stop.is_set():
-            try:
-                if told is None:
-                    told = await self._prepare()
-                if listening is None:
-                    listening = asyncio.create_task(self._listener.run(stop, grace_s))
-                await self._scan(told)
-                self._missing = False
-            except ResourceNotFoundError:
-                if not self._missing:
-                    log.warning("container %s does not exist yet; waiting for it", self._path.container)
-                self._missing = True
-            except AzureError as error:
-                log.warning("container %s cannot be scanned: %s", self._path.container, redact(str(error)))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), POLL_S)
-        if listening is not None:
-            await listening
+        async with asyncio.TaskGroup() as group:
+            while not stop.is_set():
+                try:
+                    if told is None:
+                        told = await self._prepare()
+                        group.create_task(self._listener.run(stop, grace_s))
+                    await self._scan(told)
+                    self._missing = False
+                except ResourceNotFoundError:
+                    if not self._missing:
+                        log.warning("container %s does not exist yet; waiting for it", self._path.container)
+                    self._missing = True
+                except AzureError as error:
+                    log.warning("container %s cannot be scanned: %s", self._path.container, redact(str(error)))
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), POLL_S)
 
     async def _prepare(self) -> dict[str, str]:
         with contextlib.suppress(ResourceExistsError):

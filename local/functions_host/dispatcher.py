@@ -92,6 +92,7 @@ class Dispatcher:
     async def close(self, grace_s: float) -> None:
         """Take no more work and let what runs finish for `grace_s` seconds; the engine hands the rest out again."""
         self._stopping.set()
+        self._engine.wake()
         for pump in self._pumps:
             if pump.ident is not None:
                 await asyncio.to_thread(pump.join)

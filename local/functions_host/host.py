@@ -122,7 +122,9 @@ class Host:
         listening = [asyncio.wait_for(one, self._grace_s + 5) for one in self._listening]
         drains, self._drains, self._listening = [*listening, *(one() for one in self._drains)], [], []
         for outcome in await asyncio.gather(*drains, return_exceptions=True):
-            if isinstance(outcome, BaseException):
+            if isinstance(outcome, TimeoutError):
+                log.warning("a storage listener hung in a call and was ended; is the storage gone?")
+            elif isinstance(outcome, BaseException):
                 log.error("a part of the host did not stop cleanly", exc_info=outcome)
         await self._resources.aclose()
 

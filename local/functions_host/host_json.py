@@ -1,6 +1,7 @@
 """host.json, read once into frozen settings. Names and defaults are those of the Functions host, version 4."""
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 from local.functions_host.errors import HostFileError
 
 _TIMESPAN = re.compile(r"^(?:(?P<days>\d+)\.)?(?P<h>\d{1,2}):(?P<m>\d{2})(?::(?P<s>\d{2}(?:\.\d+)?))?$")
+_SETTING = re.compile(r"%([\w.:-]+)%")
 MAX_BATCH = 32  # Get Messages returns at most 32
 
 
@@ -81,11 +83,25 @@ def _queues(path: Path, section: dict[str, Any]) -> QueueSettings:
 def _durable(path: Path, section: dict[str, Any]) -> DurableSettings:
     at = "extensions.durableTask."
     return DurableSettings(
-        hub_name=str(section.get("hubName", "TestHubName")),
+        hub_name=expand(str(section.get("hubName", "TestHubName")), f"{path}: {at}hubName"),
         max_orchestrators=_integer(path, section, at + "maxConcurrentOrchestratorFunctions", 10, 1, 1000),
         max_activities=_integer(path, section, at + "maxConcurrentActivityFunctions", 10, 1, 1000),
         max_entities=_integer(path, section, at + "maxConcurrentEntityFunctions", 10, 1, 1000),
     )
+
+
+def expand(text: str, where: str) -> str:
+    """`text` with every `%NAME%` replaced by the setting of that name.
+
+    Raises HostFileError, saying `where` the name stands, when no setting defines it.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in os.environ:
+            raise HostFileError(f"{where} is {text!r}, but no setting defines {match[1]}; set it")
+        return os.environ[match[1]]
+
+    return _SETTING.sub(value, text)
 
 
 def read_json(path: Path) -> dict[str, Any]:

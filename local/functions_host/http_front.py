@@ -2,6 +2,7 @@
 
 import html
 import logging
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from local.functions_host.keys import Keys
 from local.functions_host.management import Management
 from local.functions_host.outputs import Outputs
 from local.functions_host.queue_trigger import ClientInputs
+from local.functions_host.redaction import redact
 from local.functions_host.routes import Route
 
 log = logging.getLogger(__name__)
@@ -107,6 +109,9 @@ class HttpFront:
             await self._outputs.write(function, result, {**request.query, **values})
         except InvocationError as error:
             log.error("%s failed: %s\n%s", function.name, error.summary, error.trace)
+            return web.Response(status=500)
+        except Exception:  # noqa: BLE001 - an output that cannot be written fails the request, as in Azure
+            log.error("%s: its outputs were not written\n%s", function.name, redact(traceback.format_exc()))
             return web.Response(status=500)
         named = (one["name"] for one in function.bindings if one["type"] == "http")
         return _response(next((result.outputs[name] for name in named if name in result.outputs), result.returned))

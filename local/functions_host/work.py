@@ -46,6 +46,10 @@ class WorkEngine(Engine):
                 item = None if self._shutdown_event.is_set() else takers[kind]()
             return item
 
+    def wake(self) -> None:
+        """Let every `take` that waits return now."""
+        self._work_available.set()
+
     def _take_orchestration(self) -> pb.WorkItem | None:
         while self._orchestration_queue:
             instance_id = self._orchestration_queue.popleft()

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 
-from local.functions_host.errors import HostError
+from local.functions_host.app import load_app
+from local.functions_host.errors import AppLoadError, HostError
 from local.functions_host.host import Host
 from tests.local.functions_host.running_host import APP, PATIENCE_S, launch
 
@@ -122,6 +124,59 @@ def test_values_of_local_settings_json_are_settings(root: Path, refusal: Refusal
     output = refusal()
     assert "connection 'DATA_STORAGE'" in output  # AzureWebJobsStorage is known now
     assert "PYTHON_THREADPOOL_THREAD_COUNT is 4; host.json allows 12" in output
+
+
+def test_a_host_can_be_closed_and_started_again_in_one_process(root: Path, processes: ProcessPoolExecutor) -> None:
+    write_app(root, '@app.route(route="hello", auth_level="anonymous")\ndef hello(req) -> str:\n    return "hi"\n')
+    assert processes.submit(_answers_of_two_hosts, root).result() == ["hi", "hi"]
+
+
+def _answers_of_two_hosts(root: Path) -> list[str]:
+    return [asyncio.run(_answer(root)) for _ in range(2)]
+
+
+async def _answer(root: Path) -> str:
+    host = Host(root, 0, root.parent / "state")
+    await host.start()
+    try:
+        async with httpx.AsyncClient() as client:
+            return (await client.get(f"{host.url}/api/hello")).text
+    finally:
+        await host.close()
+
+
+def test_another_app_in_the_same_process_is_refused(root: Path, processes: ProcessPoolExecutor) -> None:
+    write_app(root, '@app.route(route="hello", auth_level="anonymous")\ndef hello(req) -> str:\n    return "hi"\n')
+    assert "start another process for another app" in processes.submit(_refusal_of_a_second_app, root).result()
+
+
+def _refusal_of_a_second_app(root: Path) -> str:
+    load_app(root)
+    with pytest.raises(AppLoadError) as error:
+        load_app(root.parent)
+    return str(error.value)
+
+
+def test_names_in_host_json_and_in_bindings_are_settings(root: Path, refusal: Refusal) -> None:
+    (root / "host.json").write_text(json.dumps({"extensions": {"durableTask": {"hubName": "%TASKHUB%"}}}))
+    assert "hubName is '%TASKHUB%', but no setting defines TASKHUB" in refusal()
+    write_app(
+        root,
+        '@app.queue_trigger(arg_name="m", queue_name="%QUEUE%", connection="C")\n'
+        "def handle(m: func.QueueMessage) -> None:\n    pass\n",
+    )
+    assert "function 'handle': binding 'm': queueName is '%QUEUE%', but no setting defines QUEUE" in refusal(
+        TASKHUB="t"
+    )
+
+
+def test_a_blob_trigger_fed_by_event_grid_is_refused(root: Path, refusal: Refusal) -> None:
+    write_app(
+        root,
+        '@app.blob_trigger(arg_name="b", path="c/{n}", connection="C", source=func.BlobSource.EVENT_GRID)\n'
+        "def handle(b: func.InputStream) -> None:\n    pass\n",
+    )
+    assert "has the source EventGrid; this host polls" in refusal()
 
 
 def test_a_route_that_cannot_be_read_is_named(root: Path, refusal: Refusal) -> None:

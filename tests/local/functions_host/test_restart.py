@@ -14,9 +14,9 @@ def begin(host: RunningHost) -> None:
     """Set going one of everything that a restart must take up again."""
     host.run("echo_input", "kept", instance_id="finished")
     host.start("approval", 3600, instance_id="waits-for-event")
-    host.start("approval", 4, instance_id="waits-for-timer")
-    host.start("parent", {"child": "approval", "input": 4, "count": 2}, instance_id="waits-for-children")
-    host.start("naps", {"tag": "nap", "seconds": 0.2, "count": 60}, instance_id="half-way")
+    host.start("approval", 3, instance_id="waits-for-timer")
+    host.start("parent", {"child": "approval", "input": 3, "count": 2}, instance_id="waits-for-children")
+    host.start("naps", {"tag": "nap", "seconds": 0.2, "count": 30}, instance_id="half-way")
     host.start("napping", {"tag": "long", "seconds": 2}, instance_id="in-an-activity")
     eventually(lambda: len(host.noted("woke")) >= 5 and host.noted("nap", "long"), "some naps to be over")
     host.start("echo_input", "accepted", instance_id="just-accepted")
@@ -36,7 +36,7 @@ def test_orchestrations_survive_a_host_that_is(number: int, azurite: str, tmp_pa
         assert host.wait("waits-for-event")["output"] == {"approved": "after"}
         assert host.wait("just-accepted")["output"] == "accepted"
         assert host.wait("in-an-activity")["output"] == "long"
-        assert host.wait("half-way")["output"] == [f"nap-{number}" for number in range(60)]
+        assert host.wait("half-way")["output"] == [f"nap-{number}" for number in range(30)]
         assert host.wait("waits-for-timer")["output"] == {"timeout": True}
         assert host.wait("waits-for-children")["output"] == [{"timeout": True}] * 2
     finally:
