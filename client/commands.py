@@ -14,7 +14,7 @@ from client.connection import Connection
 from client.errors import InvalidInput, JobOutcome
 from client.job_state import JobState
 from client.progress import job_reporter, transfer
-from client.storage import DataStorage
+from client.storage import DataStorage, digest_file
 from client.watch import Stopwatch, follow
 from contracts.job import OPTIONS_METADATA_KEY
 from contracts.layout import OUTPUTS, STYLES, VIDEOS, style_name
@@ -39,7 +39,8 @@ def submit(args: Namespace, connection: Connection, console: Console) -> int:
         if args.watch or args.out:
             return _watch(started.job, lambda: app.poll(started.status_url), args, connection, console)
         state = app.poll(started.status_url)
-    console.print(f"look again with: python -m client status {started.job} --watch", soft_wrap=True)
+    if not state.has_ended:
+        console.print(f"look again with: python -m client status {started.job} --watch", soft_wrap=True)
     return _tell(state, args)
 
 
@@ -121,10 +122,17 @@ def _check_style_blob(blob: str, present: list[str]) -> None:
 def _upload_one(
     storage: DataStorage, path: Path, container: str, blob: str, metadata: dict[str, str], console: Console
 ) -> None:
-    with transfer(console, f"uploading {path} to {container}/{blob}") as progress:
-        uploaded = storage.upload(path, container, blob, metadata, progress)
-    if not uploaded:
+    """Upload, unless a blob of that name and the same content is there.
+
+    Such a blob is left alone, whatever its metadata: writing it anew would change its etag, which makes other jobs of
+    finished work and fails a job that reads it now. What the user asks for this time goes by HTTP.
+    """
+    digests = digest_file(path)
+    if storage.holds(container, blob, digests):
         console.print(f"{container}/{blob} is there already, with the same content", soft_wrap=True)
+        return
+    with transfer(console, f"uploading {path} to {container}/{blob}") as progress:
+        storage.upload(path, digests, container, blob, metadata, progress)
 
 
 def _watch(job: str, look: Callable[[], JobState], args: Namespace, connection: Connection, console: Console) -> int:

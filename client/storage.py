@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
-from azure.storage.blob import BlobClient, BlobServiceClient, ContentSettings, ExponentialRetry
+from azure.storage.blob import BlobServiceClient, ContentSettings, ExponentialRetry
 
 from client.connection import START_HINT, Connection
 from client.errors import InvalidInput, NotAllowed, StorageError, Unreachable
@@ -22,9 +22,12 @@ Progress = Callable[[int, int | None], None]
 
 @dataclass(frozen=True)
 class Digests:
+    """Of a file as it was at `modified` (nanoseconds)."""
+
     md5: bytes
     sha256: str
     size: int
+    modified: int
 
 
 class DataStorage:
@@ -37,35 +40,37 @@ class DataStorage:
             )
         self._service = _service(connection.storage)
 
-    def upload(self, path: Path, container: str, blob: str, metadata: dict[str, str], progress: Progress) -> bool:
-        """Upload `path`; False when a blob of that name and the same content is there already.
+    def holds(self, container: str, blob: str, digests: Digests) -> bool:
+        """Whether a blob of that name and content is there already."""
+        with self._errors(), self._service.get_blob_client(container, blob) as client:
+            if not client.exists():
+                return False
+            properties = client.get_blob_properties()
+        md5 = properties.content_settings.content_md5
+        return md5 is not None and bytes(md5) == digests.md5 and properties.size == digests.size
 
-        Such a blob is left alone, whatever its metadata: writing it anew would change its etag, which makes other
-        jobs of finished work and fails a job that reads it now. What the user asks for this time goes by HTTP.
+    def upload(
+        self, path: Path, digests: Digests, container: str, blob: str, metadata: dict[str, str], progress: Progress
+    ) -> None:
+        """Upload `path`, whose content `digests` tells.
 
         Raises:
-            StorageError: the file changed while it was read, or the service refused.
+            StorageError: the file changed since it was digested, or the service refused.
         """
-        before = path.stat()
-        digests = digest_file(path)
-        with self._errors(), self._service.get_blob_client(container, blob) as client:
-            if _holds(client, digests):
-                return False
-            settings = ContentSettings(content_md5=bytearray(digests.md5))
-            with path.open("rb") as file:
-                client.upload_blob(
-                    file,
-                    length=digests.size,
-                    overwrite=True,
-                    metadata=metadata,
-                    content_settings=settings,
-                    max_concurrency=4,
-                    progress_hook=progress,
-                )
-        after = path.stat()
-        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        settings = ContentSettings(content_md5=bytearray(digests.md5))
+        with self._errors(), self._service.get_blob_client(container, blob) as client, path.open("rb") as file:
+            client.upload_blob(
+                file,
+                length=digests.size,
+                overwrite=True,
+                metadata=metadata,
+                content_settings=settings,
+                max_concurrency=4,
+                progress_hook=progress,
+            )
+        now = path.stat()
+        if (now.st_size, now.st_mtime_ns) != (digests.size, digests.modified):
             raise StorageError(f"{path} changed while it was uploaded; submit it again when it is complete")
-        return True
 
     def names(self, container: str, prefix: str) -> list[str]:
         with self._errors():
@@ -113,21 +118,13 @@ class DataStorage:
 
 def digest_file(path: Path) -> Digests:
     md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
-    size = 0
+    size, modified = 0, path.stat().st_mtime_ns
     with path.open("rb") as file:
         while block := file.read(2**20):
             md5.update(block)
             sha256.update(block)
             size += len(block)
-    return Digests(md5.digest(), sha256.hexdigest(), size)
-
-
-def _holds(client: BlobClient, digests: Digests) -> bool:
-    if not client.exists():
-        return False
-    properties = client.get_blob_properties()
-    md5 = properties.content_settings.content_md5
-    return md5 is not None and bytes(md5) == digests.md5 and properties.size == digests.size
+    return Digests(md5.digest(), sha256.hexdigest(), size, modified)
 
 
 def _service(storage: str) -> BlobServiceClient:

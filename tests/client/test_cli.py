@@ -75,6 +75,7 @@ async def test_a_second_submit_uploads_nothing_and_gives_the_same_job(
     again = await client("submit", str(clip), "--style", "mosaic")
     assert again.code == 0, again.err
     assert "is there already" in again.err
+    assert "uploading" not in again.err
     assert (await blob_properties(storage, "videos", "mosaic/clip.mp4")).etag == before.etag
     assert len(app.jobs) == 1
 
