@@ -21,7 +21,7 @@ _STOP_SECONDS = 10.0
 _LOOK_SECONDS = 0.05
 _MOST_RESTARTS = 5
 _RECORD = "process"  # file in the data folder that names the running Azurite
-_SERVICES = ("blob", "queue", "table")
+SERVICES = ("blob", "queue", "table")
 _LISTENING = b"successfully listening"
 
 
@@ -39,12 +39,12 @@ class AzuriteSettings:
         return f"http://{ADDRESS}:{self.ports[service]}"
 
     def connection_string(self, account: str) -> str:
-        endpoints = "".join(f"{name.title()}Endpoint={self.url(name)}/{account};" for name in _SERVICES)
+        endpoints = "".join(f"{name.title()}Endpoint={self.url(name)}/{account};" for name in SERVICES)
         return f"DefaultEndpointsProtocol=http;AccountName={account};AccountKey={self.keys[account]};{endpoints}"
 
     def command(self) -> list[str]:
-        ports = [word for name in _SERVICES for word in (f"--{name}Port", str(self.ports[name]))]
-        hosts = [word for name in _SERVICES for word in (f"--{name}Host", ADDRESS)]
+        ports = [word for name in SERVICES for word in (f"--{name}Port", str(self.ports[name]))]
+        hosts = [word for name in SERVICES for word in (f"--{name}Host", ADDRESS)]
         flags = ["--silent", "--skipApiVersionCheck", "--disableTelemetry", "--location", str(self.data)]
         return [str(self.program), *flags, *hosts, *ports]
 
@@ -143,7 +143,7 @@ class Azurite:
                 log.write(line)
                 log.flush()
                 found += _LISTENING in line
-                if found == len(_SERVICES):
+                if found == len(SERVICES):
                     listening.set()
 
     def _last_words(self) -> str:

@@ -51,6 +51,7 @@ def _first_free(ports: list[int], held: contextlib.ExitStack) -> int:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: waiting connections are no user
         try:
             listener.bind((ADDRESS, port))
+            listener.listen()  # with SO_REUSEADDR only listening makes a port one's own
         except OSError:
             listener.close()
             continue

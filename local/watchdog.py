@@ -42,7 +42,7 @@ class Watchdog:
         try:
             self._write(line)
         except BrokenPipeError:  # the helper was killed: start another, which must know all groups
-            self._helper.wait()
+            self.close()
             self._helper = self._start()
             self._write("".join(f"+{pgid}\n" for pgid in self._groups))
 

@@ -1,18 +1,19 @@
 """A Batch service on a thread of its own, and what tests do with it through the unmodified azure-batch client."""
 
-import asyncio
 import itertools
-import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
 from azure.batch import BatchClient, models
 from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.polling import LROPoller
 from azure.core.rest import HttpRequest, HttpResponse
 
 from local.batch_service import BatchService
+from tests.local.loop_thread import LoopThread
 
 PATIENCE_SECONDS = 30.0
 _numbers = itertools.count(1)
@@ -37,34 +38,22 @@ class LocalBatch:
 
     def __init__(self, state: Path, **settings: Any) -> None:
         self.state, self._settings = state, settings
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._running = ExitStack()
 
     def __enter__(self) -> Self:
-        self._thread.start()
-        try:
+        with ExitStack() as starting:
+            loop = starting.enter_context(LoopThread())
+            self.run = loop.run
             self.service = BatchService(self.state, **self._settings)
-            self.run(self.service.start())
-        except BaseException:
-            self._end()
-            raise
-        credential = AzureNamedKeyCredential(self.service.account_name, self.service.account_key)
-        self.client = BatchClient(self.service.url, credential)
+            loop.run(self.service.start())
+            starting.callback(lambda: loop.run(self.service.close()))
+            credential = AzureNamedKeyCredential(self.service.account_name, self.service.account_key)
+            self.client = starting.enter_context(BatchClient(self.service.url, credential))
+            self._running = starting.pop_all()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.client.close()
-        self.run(self.service.close())
-        self._end()
-
-    def _end(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def run[Result](self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Runs on the service's event loop."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_SECONDS)
+        self._running.close()
 
     def create_pool(self, nodes: int = 0, **options: Any) -> str:
         """A pool whose nodes are ready; its id."""
@@ -104,6 +93,12 @@ class LocalBatch:
         """A signed request that the client has no method for."""
         request = HttpRequest(method, path, params={"api-version": "2025-06-01"}, headers=headers)
         return self.client.send_request(request)
+
+    def finish(self, begin: Callable[..., LROPoller[None]], *arguments: Any) -> None:
+        """A long-running operation to its end; its poller would otherwise go on in a thread after the test."""
+        poller = begin(*arguments, polling_interval=0.02)
+        poller.result(PATIENCE_SECONDS)
+        assert poller.status() == "Succeeded"
 
     def preempt(self, node: str, seconds: float = 0.0) -> None:
         answer = self.client.send_request(HttpRequest("POST", f"/_local/nodes/{node}/preempt?seconds={seconds}"))

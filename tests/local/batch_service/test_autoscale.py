@@ -56,12 +56,12 @@ def test_autoscale_can_be_turned_on_and_off(fast: LocalBatch) -> None:
     fast.client.enable_pool_auto_scale(pool, enable)
     until(lambda: len(list(fast.client.list_nodes(pool))) == 3)
     with pytest.raises(ResourceExistsError, match="AutoscaleEnabled"):
-        fast.client.begin_resize_pool(pool, models.BatchPoolResizeOptions(target_dedicated_nodes=1))
+        fast.finish(fast.client.begin_resize_pool, pool, models.BatchPoolResizeOptions(target_dedicated_nodes=1))
     fast.client.disable_pool_auto_scale(pool)
     with pytest.raises(ResourceExistsError, match="AutoScalingNotEnabled"):
         fast.client.evaluate_pool_auto_scale(
             pool, models.BatchPoolEvaluateAutoScaleOptions(auto_scale_formula="x = 1;")
         )
     until(lambda: fast.client.get_pool(pool).allocation_state == "steady")
-    fast.client.begin_resize_pool(pool, models.BatchPoolResizeOptions(target_dedicated_nodes=1))
+    fast.finish(fast.client.begin_resize_pool, pool, models.BatchPoolResizeOptions(target_dedicated_nodes=1))
     until(lambda: len(list(fast.client.list_nodes(pool))) == 1)

@@ -39,14 +39,14 @@ def test_a_terminated_job_ends_its_tasks_and_takes_no_more(batch: LocalBatch) ->
     running = batch.create_task(job, "sleep 60")
     batch.reached(job, running, "running")
     waiting = batch.create_task(job, "true", required_slots=3)  # more than a node has
-    batch.client.begin_terminate_job(job, TERMINATE)
+    batch.finish(batch.client.begin_terminate_job, job, TERMINATE)
     assert _ended(batch, job).execution_info.termination_reason == "no longer needed"
     assert batch.client.get_task(job, running).execution_info.failure_info.code == "TaskEnded"
     assert batch.client.get_task(job, waiting).state == "active"
     with pytest.raises(ResourceExistsError, match="JobCompleted"):
         batch.create_task(job, "true")
     with pytest.raises(ResourceExistsError, match="JobCompleted"):
-        batch.client.begin_terminate_job(job, TERMINATE)
+        batch.finish(batch.client.begin_terminate_job, job, TERMINATE)
 
 
 def test_a_deleted_job_is_gone_with_its_files_and_its_id_is_free(batch: LocalBatch) -> None:
@@ -54,7 +54,7 @@ def test_a_deleted_job_is_gone_with_its_files_and_its_id_is_free(batch: LocalBat
     task = batch.perform("pwd", job)
     folder = batch.state / "nodes/main" / task.node_info.node_id / "workitems" / job
     assert folder.is_dir()
-    batch.client.begin_delete_job(job)
+    batch.finish(batch.client.begin_delete_job, job)
     until(lambda: job not in {listed.id for listed in batch.client.list_jobs()})
     until(lambda: not folder.exists())
     pool = models.BatchPoolInfo(pool_id="main")
@@ -86,7 +86,7 @@ def test_a_disabled_job_starts_nothing_until_enabled(batch: LocalBatch, what: st
     job = batch.create_job()
     running = batch.create_task(job, "sleep 0.5")
     batch.reached(job, running, "running")
-    batch.client.begin_disable_job(job, models.BatchJobDisableOptions(disable_tasks=what))
+    batch.finish(batch.client.begin_disable_job, job, models.BatchJobDisableOptions(disable_tasks=what))
     until(lambda: batch.client.get_job(job).state == "disabled")
     seen = batch.client.get_task(job, running)
     expected = {"requeue": ("active", 1), "terminate": ("completed", 0), "wait": ("completed", 0)}[what]
@@ -94,7 +94,7 @@ def test_a_disabled_job_starts_nothing_until_enabled(batch: LocalBatch, what: st
     waiting = batch.create_task(job, "true")
     batch.perform("true")  # of another job: the scheduler has looked
     assert batch.client.get_task(job, waiting).state == "active"
-    batch.client.begin_enable_job(job)
+    batch.finish(batch.client.begin_enable_job, job)
     batch.completed(job, waiting)
     batch.completed(job, running)
 
@@ -130,7 +130,7 @@ def test_higher_priority_goes_first(batch: LocalBatch) -> None:
     pool = batch.create_pool()
     low, high = batch.create_job(pool, priority=0), batch.create_job(pool, priority=10)
     second, first = batch.create_task(low, "true"), batch.create_task(high, "true")
-    batch.client.begin_resize_pool(pool, models.BatchPoolResizeOptions(target_dedicated_nodes=1))
+    batch.finish(batch.client.begin_resize_pool, pool, models.BatchPoolResizeOptions(target_dedicated_nodes=1))
     earlier, later = batch.completed(high, first), batch.completed(low, second)
     assert earlier.execution_info.start_time < later.execution_info.start_time
 

@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 from azure.batch import models
 from azure.core.exceptions import ResourceNotFoundError
@@ -38,11 +40,17 @@ def test_a_preempted_node_takes_nothing_until_it_is_back(batch: LocalBatch) -> N
 
 
 def test_a_preempted_task_of_a_terminated_job_ends(batch: LocalBatch) -> None:
-    pool = batch.create_pool(1)
-    job = batch.create_job(pool)
+    job = batch.create_job(batch.create_pool(1))
     task, node = _running_once(batch, job)
-    batch.client.begin_terminate_job(job, {"terminateReason": "test"})
-    batch.preempt(node)
+    engine = batch.service.engine
+
+    async def preempt_and_terminate() -> None:
+        engine.preempt(engine.state.node(engine.state.job(job).spec.pool_info.pool_id, node), 0.0)
+        await asyncio.sleep(0)  # the task is told to requeue; its process is not gone yet
+        assert engine.state.task(job, task).stop == "requeue"
+        engine.jobs.terminate(engine.state.job(job), "test")
+
+    batch.run(preempt_and_terminate())
     info = batch.completed(job, task).execution_info
     assert (info.failure_info.code, info.requeue_count) == ("TaskEnded", 0)
 
@@ -56,7 +64,7 @@ def test_rebooting_a_node_requeues_its_task(batch: LocalBatch) -> None:
     pool = batch.create_pool(1)
     job = batch.create_job(pool)
     task, node = _running_once(batch, job)
-    batch.client.begin_reboot_node(pool, node, {"nodeRebootOption": "requeue"})
+    batch.finish(batch.client.begin_reboot_node, pool, node, {"nodeRebootOption": "requeue"})
     assert batch.completed(job, task).execution_info.requeue_count == 1
     until(lambda: batch.client.get_node(pool, node).state == "idle")
 

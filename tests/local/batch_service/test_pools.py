@@ -36,7 +36,7 @@ def test_a_resized_pool_converges_and_lets_running_tasks_finish(batch: LocalBatc
     for task in tasks:
         batch.reached(job, task, "running")
     resize = models.BatchPoolResizeOptions(target_dedicated_nodes=1, node_deallocation_option="taskcompletion")
-    batch.client.begin_resize_pool(pool, resize)
+    batch.finish(batch.client.begin_resize_pool, pool, resize)
     until(lambda: batch.client.get_pool(pool).allocation_state == "steady")
     assert len(_nodes(batch, pool)) == 1
     infos = [batch.completed(job, task).execution_info for task in tasks]
@@ -48,7 +48,7 @@ def test_removing_a_node_requeues_its_task_elsewhere(batch: LocalBatch) -> None:
     job = batch.create_job(pool)
     task = batch.create_task(job, "sh -c 'test $AZ_BATCH_NODE_ID != gone; sleep 0.4'")
     node = batch.reached(job, task, "running").node_info.node_id
-    batch.client.begin_remove_nodes(pool, models.BatchNodeRemoveOptions(node_ids=[node]))
+    batch.finish(batch.client.begin_remove_nodes, pool, models.BatchNodeRemoveOptions(node_ids=[node]))
     done = batch.completed(job, task)
     assert (done.execution_info.result, done.execution_info.requeue_count) == ("success", 1)
     assert done.node_info.node_id != node
@@ -57,14 +57,8 @@ def test_removing_a_node_requeues_its_task_elsewhere(batch: LocalBatch) -> None:
 
 def test_a_deleted_pool_is_gone(batch: LocalBatch) -> None:
     pool = batch.create_pool(1)
-    batch.client.begin_delete_pool(pool)
+    batch.finish(batch.client.begin_delete_pool, pool)
     until(lambda: pool not in {listed.id for listed in batch.client.list_pools()})
-
-
-def test_deleting_a_pool_through_the_clients_poller_ends_well(batch: LocalBatch) -> None:
-    poller = batch.client.begin_delete_pool(batch.create_pool(), polling_interval=0)
-    poller.result()
-    assert poller.status() == "Succeeded"
 
 
 def test_a_start_task_prepares_every_node(batch: LocalBatch) -> None:

@@ -85,7 +85,7 @@ def test_deleted_things_stay_deleted_and_ids_stay_in_order(tmp_path: Path) -> No
         first, deleted = batch.create_task(job, "true"), batch.create_task(job, "true")
         batch.create_task(gone, "true")
         batch.client.delete_task(job, deleted)
-        batch.client.begin_delete_job(gone)
+        batch.finish(batch.client.begin_delete_job, gone)
         until(lambda: gone not in {listed.id for listed in batch.client.list_jobs()})
     with LocalBatch(tmp_path) as batch:
         assert [listed.id for listed in batch.client.list_jobs()] == [job]

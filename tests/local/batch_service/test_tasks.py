@@ -140,11 +140,11 @@ def test_a_failed_task_can_be_reactivated_a_successful_one_not(batch: LocalBatch
 
 def test_a_terminated_waiting_task_runs_once_when_reactivated(batch: LocalBatch) -> None:
     job = batch.create_job()
-    batch.client.begin_disable_job(job, models.BatchJobDisableOptions(disable_tasks="requeue"))
+    batch.finish(batch.client.begin_disable_job, job, models.BatchJobDisableOptions(disable_tasks="requeue"))
     task = batch.create_task(job, "sh -c 'echo run >> ../runs'")
     batch.client.terminate_task(job, task)
     batch.client.reactivate_task(job, task)
-    batch.client.begin_enable_job(job)
+    batch.finish(batch.client.begin_enable_job, job)
     assert batch.read(batch.completed(job, task), "runs") == b"run\n"
     assert batch.client.get_job_task_counts(job).task_counts.succeeded == 1
 
