@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from contracts.video_index import VideoIndex
 from media.audio import AudioCopier, AudioTrack
+from media.decode_times import DecodeTimes
 from media.errors import SegmentMismatch, StitchRefused, UnsupportedMedia, frame_range
 from media.packets import AnyPacket, video_packets
 from media.segment import B_FRAMES
@@ -162,16 +163,10 @@ def _shift(index: VideoIndex, audio: AudioCopier) -> Fraction:
 def _video_packets(
     segments: Sequence[Segment], model: _Model, index: VideoIndex, video: VideoStream, shift: Fraction
 ) -> Iterator[AnyPacket]:
-    """Every segment's packets, in decode order, with the times of the whole.
-
-    dts[i] = pts[i - D] of the sorted pts, where D is the decoder's delay in frames. The first D are extrapolated by
-    the shortest of the first frames: FFmpeg's muxer takes the least pts - dts before time 0 for the whole track's
-    delay, so that the very first packet's must be no greater than the others'.
-    """
+    """Every segment's packets, in decode order, with the times of the whole."""
     pts = [value - int(shift / index.time_base) for value in index.frames.decode()]
     durations = [b - a for a, b in pairwise(pts)] + [index.last_duration]
-    delay, step = model.reorder, min(durations[: model.reorder])
-    position = 0
+    decode_times = DecodeTimes(pts, min(durations), model.reorder)
     for segment in segments:
         numbers = {value: number for number, value in enumerate(pts[segment.first : segment.last + 1], segment.first)}
         for packet, ticks in _segment_packets(segment, model, index):
@@ -179,13 +174,14 @@ def _video_packets(
             if number is None:
                 raise SegmentMismatch(f"{_named(segment)}: no frame is at {ticks} (time base {index.time_base})")
             packet.pts = pts[number]
-            packet.dts = pts[position - delay] if position >= delay else pts[0] - (delay - position) * step
+            packet.dts = decode_times.next(number)
             if packet.dts > packet.pts:
-                raise SegmentMismatch(f"{_named(segment)}: frame {number} is reordered by more than {delay} frames")
+                raise SegmentMismatch(
+                    f"{_named(segment)}: frame {number} is reordered by more than {model.reorder} frames"
+                )
             packet.duration = durations[number]
             packet.time_base = index.time_base
             packet.stream = video
-            position += 1
             yield packet
         if numbers:
             raise SegmentMismatch(f"{_named(segment)}: it lacks {len(numbers)} frames, first {min(numbers.values())}")

@@ -18,7 +18,7 @@ def picture(number: int, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray
     """A frame unlike every other: a moving gradient, a moving square, and its number in black and white bars."""
     y, x = np.mgrid[0:height, 0:width]
     rgb = np.stack([(x + 3 * number) % 256, (2 * y + number) % 256, (x + y) % 256], -1).astype(np.uint8)
-    rgb[20:40, (4 * number) % (width - 20) :][:, :20] = (250, 40, 40)
+    rgb[20:40, (4 * number) % max(1, width - 20) :][:, :20] = (250, 40, 40)
     for bit in range(8):
         rgb[:10, bit * 10 : bit * 10 + 10] = 255 * (number >> bit & 1)
     return rgb
