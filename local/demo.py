@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Exit code 0 only when the result is complete: every frame of the source is in it."""
     # A SIGTERM must stop the stack too, as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _demo(args.video, args.style, args.out.resolve())
     except LocalStackError as error:
@@ -76,6 +76,8 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("interrupted; the stack is stopped", file=sys.stderr)
         return 130
+    finally:
+        signal.signal(signal.SIGTERM, former)
     return 0
 
 

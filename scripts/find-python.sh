@@ -28,11 +28,10 @@ fi
 try python3.13
 try python3
 
-if command -v pyenv >/dev/null 2>&1; then
-    for candidate in "$(pyenv root)"/versions/3.13*/bin/python; do
-        try "$candidate"
-    done
-fi
+# Where pyenv keeps them, whether or not this shell has pyenv set up.
+for candidate in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.13*/bin/python; do
+    try "$candidate"
+done
 
 if command -v uv >/dev/null 2>&1; then
     uv python install --quiet 3.13 >&2 && try "$(uv python find 3.13)"
