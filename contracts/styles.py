@@ -24,7 +24,7 @@ BUILTIN_STYLES: dict[str, BuiltinStyle] = {
             artist="Vincent van Gogh (1853-1890)",
             origin="Museum of Modern Art, New York; scan by Google Arts & Culture",
             licence="painting: public domain; weights: MIT, as the rest of this repository",
-            sha256="2026408138098760a4fb81564472af3c968e14e424ae8dcc35de5189cd8f52b8",
+            sha256="19ab23a2b22b9fa2456eed664588b88be0c9b158e24f0a191432258ac3961d0b",
         ),
     )
 }
