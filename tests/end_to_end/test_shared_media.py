@@ -20,6 +20,11 @@ pytestmark = [
 ]
 
 
+def packets(video: Path) -> list[tuple[str, int, str]]:
+    """Codec, number and hash of each audio track's packets; a track's index may change."""
+    return [(digest.codec, digest.packets, digest.sha256) for digest in audio_digests(video)]
+
+
 @pytest.mark.parametrize("clip", CLIPS, ids=lambda path: path.stem)
 def test_a_real_clip_keeps_its_frames_times_audio_and_rotation(stack: LocalStack, clip: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "client", "--endpoint", stack.url, "--storage", stack.endpoints["data_storage"]]
@@ -33,7 +38,7 @@ def test_a_real_clip_keeps_its_frames_times_audio_and_rotation(stack: LocalStack
     assert result.rotation == source.rotation
     tracks = json.loads((tmp_path / "provenance.json").read_text())["audio"]
     copied = [n for n, track in enumerate(tracks) if track["action"] == "copied"]
-    before, after = audio_digests(clip), audio_digests(tmp_path / "video.mp4")
+    before, after = packets(clip), packets(tmp_path / "video.mp4")
     assert len(after) == len(before) == len(tracks)
     assert [after[n] for n in copied] == [before[n] for n in copied]
     assert all(track["codec"] not in ("aac", "mp3") for track in tracks if track["action"] != "copied")
