@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -20,6 +20,7 @@ def expand(start: int, runs: list[tuple[int, int]]) -> list[int]:
     return pts
 
 
+@settings(deadline=None)
 @given(st.integers(-(2**40), 2**40), deltas)
 def test_what_is_encoded_is_decoded(start: int, runs: list[tuple[int, int]]) -> None:
     pts = expand(start, runs)
@@ -29,6 +30,7 @@ def test_what_is_encoded_is_decoded(start: int, runs: list[tuple[int, int]]) -> 
     assert FrameTimes.model_validate_json(times.to_json()) == times
 
 
+@settings(deadline=None)
 @given(st.integers(-1000, 1000), deltas)
 def test_neighbouring_runs_differ(start: int, runs: list[tuple[int, int]]) -> None:
     found = FrameTimes.encode(expand(start, runs)).runs

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -40,6 +40,7 @@ def indexes_with_ranges(draw: st.DrawFn) -> tuple[VideoIndex, int, int]:
     return index_of(pts, draw(st.integers(1, 50))), first, last
 
 
+@settings(deadline=None)
 @given(indexes_with_ranges())
 def test_a_window_holds_its_frames_under_their_numbers(case: tuple[VideoIndex, int, int]) -> None:
     index, first, last = case
@@ -48,6 +49,7 @@ def test_a_window_holds_its_frames_under_their_numbers(case: tuple[VideoIndex, i
     assert window.frames.decode() == index.frames.decode()[first : last + 1]
 
 
+@settings(deadline=None)
 @given(indexes_with_ranges())
 def test_a_window_knows_how_long_its_last_frame_lasts(case: tuple[VideoIndex, int, int]) -> None:
     index, first, last = case
@@ -55,6 +57,7 @@ def test_a_window_knows_how_long_its_last_frame_lasts(case: tuple[VideoIndex, in
     assert index.window(first, last).duration == (pts[last + 1] - pts[first]) * index.time_base
 
 
+@settings(deadline=None)
 @given(indexes_with_ranges(), st.integers(1, 4))
 def test_a_window_keeps_the_seek_points_a_reader_may_use(case: tuple[VideoIndex, int, int], seek_points: int) -> None:
     index, first, last = case
@@ -65,12 +68,14 @@ def test_a_window_keeps_the_seek_points_a_reader_may_use(case: tuple[VideoIndex,
     assert kept == tuple(dict.fromkeys([before[0], *before[-seek_points:], *inside]))
 
 
+@settings(deadline=None)
 @given(indexes_with_ranges())
 def test_a_window_of_a_window_is_a_window(case: tuple[VideoIndex, int, int]) -> None:
     index, first, last = case
     assert index.window(first, last).window(last, last).frames == index.window(last, last).frames
 
 
+@settings(deadline=None)
 @given(indexes_with_ranges(), st.data())
 def test_windows_of_any_cut_cover_every_frame_once(case: tuple[VideoIndex, int, int], data: st.DataObject) -> None:
     index = case[0]
@@ -81,6 +86,7 @@ def test_windows_of_any_cut_cover_every_frame_once(case: tuple[VideoIndex, int, 
     assert sum((window.duration for window in windows), Fraction(0)) == index.duration
 
 
+@settings(deadline=None)
 @given(indexes_with_ranges())
 def test_an_index_survives_json(case: tuple[VideoIndex, int, int]) -> None:
     assert VideoIndex.model_validate_json(case[0].to_json()) == case[0]

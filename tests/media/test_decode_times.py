@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.decode_times import DecodeTimes
@@ -17,6 +17,7 @@ def decode_order(count: int, groups: list[int]) -> list[int]:
     return order
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(1, 400), min_size=1, max_size=40),
     st.integers(0, 300),

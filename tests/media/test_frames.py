@@ -5,7 +5,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.frame_times import FrameTimes
@@ -120,6 +120,7 @@ def test_output_sizes(source: tuple[int, int], limit: int | None, expected: tupl
     assert output_size(index_of(*source), limit) == expected
 
 
+@settings(deadline=None)
 @given(st.integers(1, 8192), st.integers(1, 8192), st.none() | st.integers(16, 8192))
 def test_output_sizes_are_even_within_the_limit_and_keep_the_aspect(width: int, height: int, limit: int | None) -> None:
     out = output_size(index_of(width, height), limit)

@@ -4,7 +4,7 @@ import io
 import os
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.ranged import RangedReader
@@ -22,6 +22,7 @@ def reader(block_size: int = 100, data: bytes = DATA) -> tuple[RangedReader, lis
     return RangedReader(read_range, len(data), block_size), calls
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 3000),
     st.lists(
