@@ -88,7 +88,7 @@ class Stack:
         await self._start_azurite(program, folder, ports)
         batch = await self._start_batch(folder, ports["batch"])
         settings = app_settings(self.azurite.settings, batch, self._settings.pool) | self._settings.extra
-        os.environ.update(settings)
+        self._export(settings)
         await self._start_host(folder, ports["functions"])
         azurite = self.azurite.settings
         self.endpoints = Endpoints(
@@ -125,6 +125,12 @@ class Stack:
         self._running.push_async_callback(service.close)
         return BatchAccount(service.url, service.account_name, service.account_key)
 
+    def _export(self, settings: dict[str, str]) -> None:
+        """Puts the settings where the app reads them; takes them back when the stack stops."""
+        before = {name: os.environ.get(name) for name in settings}
+        self._running.callback(_restore, before)
+        os.environ.update(settings)
+
     async def _start_host(self, folder: StateFolder, port: int) -> None:
         state, keys = folder.path / "functions", self._settings.require_keys
         host = Host(self._settings.app, port, state, keys, grace_s=_GRACE_SECONDS)
@@ -152,3 +158,11 @@ class Stack:
     def abandoned(self) -> list[str]:
         """Functions that still run in threads after the stack was stopped; only the end of the process ends them."""
         return self.host.app.running if hasattr(self, "host") else []
+
+
+def _restore(environment: dict[str, str | None]) -> None:
+    for name, value in environment.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
