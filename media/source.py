@@ -55,8 +55,8 @@ def size_of(source: Source) -> int:
 
 
 @contextmanager
-def open_source(source: Source) -> Generator[InputContainer]:
-    """Open `source` for reading. The caller's file-like stays open.
+def open_source(source: Source, options: dict[str, str] | None = None) -> Generator[InputContainer]:
+    """Open `source` for reading, with libavformat `options`. The caller's file-like stays open.
 
     libav turns an exception of a file-like into an odd error or into an early end of file. Here the original is kept,
     and raised when the block ends, however it ends.
@@ -67,7 +67,7 @@ def open_source(source: Source) -> Generator[InputContainer]:
     """
     guard = None if isinstance(source, str | Path) else _Guard(source)
     try:
-        container = _open(source, guard)
+        container = _open(source, guard, _OPEN_OPTIONS | (options or {}))
         try:
             yield container
         finally:
@@ -103,12 +103,12 @@ def keep_only(container: InputContainer, *kept: Stream) -> None:
             stream.discard = Discard.all
 
 
-def _open(source: Source, guard: "_Guard | None") -> InputContainer:
+def _open(source: Source, guard: "_Guard | None", options: dict[str, str]) -> InputContainer:
     name = name_of(source)
     try:
         if guard is not None:
-            return av.open(guard, "r", container_options=_OPEN_OPTIONS, buffer_size=_FILE_BUFFER)
-        return av.open(_local_url(cast(str | Path, source)), "r", container_options=_OPEN_OPTIONS)
+            return av.open(guard, "r", container_options=options, buffer_size=_FILE_BUFFER)
+        return av.open(_local_url(cast(str | Path, source)), "r", container_options=options)
     except FFmpegError as error:
         reason = error.strerror or type(error).__name__
         raise UnsupportedMedia(

@@ -34,9 +34,13 @@ def frame_times_of(source: Source) -> list[Fraction]:
     return [value * base for value in sorted(pts)]
 
 
-def audio_digests(source: Source) -> list[AudioDigest]:
-    """A fingerprint per audio stream: equal where every packet was copied as it is."""
-    with open_source(source) as container:
+def audio_digests(source: Source, *, stored: bool = False) -> list[AudioDigest]:
+    """A fingerprint per audio stream: a source's equals the `stored` one of a result that every packet was copied to.
+
+    `stored` counts every packet in an MP4, also one that its edit list hides: the last packet of a source may be
+    nothing but padding. (From MPEG-TS, AAC loses the header of each packet, which MP4 keeps once.)
+    """
+    with open_source(source, {"ignore_editlist": "1"} if stored else None) as container:
         streams = tuple(container.streams.audio)
         if not streams:
             return []
