@@ -1,15 +1,12 @@
 """The whole system as a user gets it: `python -m local up` as a process, spoken to through its doors."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from local_stack import LocalStack, make_clip
+from tests.end_to_end.local_stack import LocalStack, make_clip
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from local_stack import ROOT, LocalStack, make_clip, wait_for
 
 from contracts.ledger import Ledger
 from contracts.provenance import Provenance
 from media.verify import audio_digests, frame_times_of
+from tests.end_to_end.local_stack import ROOT, LocalStack, make_clip, wait_for
 
 pytestmark = pytest.mark.timeout(300)
 

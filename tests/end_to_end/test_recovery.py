@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from local_stack import LocalStack, make_clip, wait_for
 
 from media.verify import frame_times_of
+from tests.end_to_end.local_stack import LocalStack, make_clip, wait_for
 
 pytestmark = pytest.mark.timeout(300)
 

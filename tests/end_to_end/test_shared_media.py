@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from local_stack import ROOT, LocalStack
 
 from media.index import probe
 from media.verify import audio_digests, frame_times_of
+from tests.end_to_end.local_stack import ROOT, LocalStack
 
 VIDEOS = ROOT.parent / "shared" / "media" / "videos"
 CLIPS = sorted(VIDEOS.glob("*")) if VIDEOS.is_dir() else []

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 from durabletask.client import OrchestrationStatus
-from orchestrations_harness import FRAMES_PER_CHUNK, Hands, result_of, run
+
+from tests.orchestrations.harness import FRAMES_PER_CHUNK, Hands, result_of, run
 
 pytestmark = pytest.mark.timeout(120)
 
