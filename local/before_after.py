@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 from PIL import Image, ImageDraw, ImageFont
@@ -18,7 +19,8 @@ BACKGROUND, INK = (18, 18, 20), (235, 235, 235)
 class Survey:
     """A video decoded once: how many frames it has, those asked for, and its sound.
 
-    `pictures` are turned as a player shows them. `sound` is a SHA-256 over the audio packets' bytes, None without any.
+    `pictures` are turned as a player shows them. `sound` holds SHA-256 over the audio packets' bytes, track by track (the
+    tracks may be interleaved otherwise in another file); None without any.
     """
 
     frame_count: int
@@ -34,14 +36,12 @@ def moments(frame_count: int) -> list[int]:
 def survey(path: Path, numbers: list[int]) -> Survey:
     """Decode `path` to the end and keep frames `numbers`. Raises av.FFmpegError where it cannot be decoded."""
     pictures: list[Image.Image] = []
-    sound = hashlib.sha256()
-    has_sound = False
+    tracks: dict[int, Any] = {}
     count = 0
     with av.open(path) as container:
         for packet in container.demux():
             if packet.stream.type == "audio" and packet.size:
-                has_sound = True
-                sound.update(bytes(packet))
+                tracks.setdefault(packet.stream.index, hashlib.sha256()).update(bytes(packet))
             if packet.stream != container.streams.video[0]:
                 continue
             for frame in packet.decode():
@@ -51,7 +51,7 @@ def survey(path: Path, numbers: list[int]) -> Survey:
                     turned = frame.to_image().rotate(frame.rotation, expand=True)
                     pictures.extend([turned] * numbers.count(count))
                 count += 1
-    return Survey(count, pictures, sound.hexdigest() if has_sound else None)
+    return Survey(count, pictures, "-".join(tracks[index].hexdigest() for index in sorted(tracks)) or None)
 
 
 def before_after(before: list[Image.Image], after: list[Image.Image], captions: tuple[str, str]) -> Image.Image:
