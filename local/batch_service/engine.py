@@ -65,7 +65,7 @@ class Engine:
         self.runner = Runner(root, settings.image, self.state, self.background)
         self.scheduler = Scheduler(self.state, self.runner.start)
         self.jobs = JobLifecycle(root, self.state, self.scheduler, self.runner, self.background)
-        self.tasks = TaskLifecycle(self.state, self.scheduler, self.jobs.task_completed)
+        self.tasks = TaskLifecycle(self.state, self.scheduler, self._task_completed)
         self.jobs.tasks = self.runner.lifecycle = self.tasks
         clock = Clock(settings.simulation.time_scale)
         self.autoscaler = Autoscaler(self.state, clock, self.background)
@@ -86,9 +86,15 @@ class Engine:
         for pool in list(self.state.pools.values()):
             self.pools.begin(pool)
 
+    def _task_completed(self, task: Task) -> None:
+        self.runner.keep_files(task)
+        self.jobs.task_completed(task)
+
     def _recover(self, task: Task) -> None:
         if task.state == "active":
             self.tasks.make_ready(task)
+        if task.state == "completed":
+            self.runner.keep_files(task)
         if task.state != "running":
             return
         if task.group is not None and task.pool_id and task.node_id:

@@ -1,5 +1,6 @@
 """A task's environment: made from nothing, never inherited from the service's own."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ class NodeFolders:
         return self.root / "fsmounts"
 
     def create(self) -> None:
+        """Makes the folders; what a killed task left in its temporary one goes."""
+        shutil.rmtree(self.root / "tmp", ignore_errors=True)
         for folder in (self.shared, self.startup / "wd", self.mounts, self.root / "workitems", self.root / "tmp"):
             folder.mkdir(parents=True, exist_ok=True)
 

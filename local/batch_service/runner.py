@@ -60,10 +60,23 @@ class Runner:
     def running(self) -> list[Task]:
         return list(self._runs)
 
+    def keep_files(self, task: Task) -> None:
+        """Removes a completed task's folder once its retention time has passed; a rerun meanwhile keeps it."""
+        retention, ended = task.spec.constraints.retention_time, task.ended
+        if retention is None or ended is None or task.node_id is None:
+            return
+
+        def discard() -> None:
+            if task.ended == ended and task.state == "completed":
+                self._background.spawn(self.discard_files(task))
+
+        asyncio.get_running_loop().call_later(max(0.0, ended + retention - time.time()), discard)
+
     async def discard_files(self, task: Task) -> None:
-        """Removes a deleted task's folder, once nothing runs in it."""
+        """Removes a task's folder, once nothing runs in it."""
         await self.finished([task])
-        if task.pool_id and task.node_id and task.key not in task.job.tasks:
+        successor = task.job.tasks.get(task.key)
+        if task.pool_id and task.node_id and successor in (None, task):
             folder = self.folders(task.pool_id, task.node_id).task(task)
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 

@@ -34,6 +34,7 @@ class EnvironmentSetting(_Spec):
 
 class Constraints(_Spec):
     max_wall_clock_time: Duration = None
+    retention_time: Duration = 7 * 86400.0  # Batch's default
     max_task_retry_count: int | None = Field(default=None, ge=-1)
 
 

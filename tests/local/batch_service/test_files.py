@@ -1,8 +1,10 @@
+import datetime
+
 import pytest
 from azure.batch import models
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 
-from tests.local.batch_service.local_batch import LocalBatch
+from tests.local.batch_service.local_batch import LocalBatch, until
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +67,14 @@ def test_a_file_can_be_deleted(batch: LocalBatch) -> None:
     task = batch.perform("true")
     batch.client.delete_task_file(_job(task), task.id, "stderr.txt")
     assert {file.name for file in batch.client.list_task_files(_job(task), task.id)} == {"stdout.txt", "wd"}
+
+
+def test_files_are_kept_for_the_retention_time(batch: LocalBatch) -> None:
+    brief = models.BatchTaskConstraints(retention_time=datetime.timedelta(seconds=0.1))
+    job = batch.create_job()
+    kept, gone = batch.perform("true", job), batch.perform("true", job, constraints=brief)
+    folder = batch.state / "nodes/main" / gone.node_info.node_id / "workitems" / job / "job-1" / gone.id
+    until(lambda: not folder.exists())
+    with pytest.raises(ResourceExistsError, match="TaskFilesCleanedup"):
+        list(batch.client.list_task_files(job, gone.id))
+    assert batch.read(kept) == b""
