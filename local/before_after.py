@@ -19,8 +19,8 @@ BACKGROUND, INK = (18, 18, 20), (235, 235, 235)
 class Survey:
     """A video decoded once: how many frames it has, those asked for, and its sound.
 
-    `pictures` are turned as a player shows them. `sound` holds SHA-256 over the audio packets' bytes, track by track (the
-    tracks may be interleaved otherwise in another file); None without any.
+    `pictures` are turned as a player shows them. `sound` holds a SHA-256 over the packets' bytes of each audio track,
+    as another file may interleave the tracks otherwise; None without any.
     """
 
     frame_count: int
