@@ -3,9 +3,9 @@
 import argparse
 import sys
 
-from local import up
+from local import demo, up
 
-COMMANDS = (up,)
+COMMANDS = (up, demo)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -41,7 +41,6 @@ class Style:
     title: str
     kind: str
     blob: str | None = None
-    etag: str | None = None
 
 
 def list_styles() -> list[Style]:
@@ -49,7 +48,7 @@ def list_styles() -> list[Style]:
     styles = {s.name: Style(s.name, s.title, "builtin") for s in BUILTIN_STYLES.values()}
     for blob in data_account().container(layout.STYLES).list_blobs():
         if name := layout.style_name(blob.name):
-            styles[name] = Style(name, name, "uploaded", blob.name, blob.etag)
+            styles[name] = Style(name, name, "uploaded", blob.name)
     return sorted(styles.values(), key=lambda style: style.name)
 
 
@@ -67,13 +66,14 @@ def resolve(request: JobRequest) -> StartInput:
         problem = f"no such blob in container {layout.VIDEOS!r}; upload it first"
         raise BadRequest([{"field": "video", "value": request.video, "problem": problem}]) from None
     etag = str(properties.etag)
-    version = style.etag or BUILTIN_STYLES[style.name].sha256 if style else None
+    style_etag = _etag(style.blob) if style and style.blob else None
+    version = style_etag or (BUILTIN_STYLES[style.name].sha256 if style else None)
     return StartInput(
         job=request.job_id(etag, version),
         request=request,
         video_etag=etag,
         video_bytes=int(properties.size),
-        style_etag=style.etag if style else None,
+        style_etag=style_etag,
         style_blob=style.blob if style else None,
     )
 
@@ -93,6 +93,11 @@ def start(client: df.SyncDurableFunctionsClient, pinned: StartInput, *, restart:
             raise
     log.info("job %s started, run %d: %s", pinned.job, pinned.run, pinned.request.video)
     return pinned.job
+
+
+def _etag(blob: str) -> str:
+    """As the service gives it with the blob itself; listings leave out the quotes, and etags are compared as text."""
+    return str(data_account().container(layout.STYLES).get_blob_client(blob).get_blob_properties().etag)
 
 
 def _last_run(state: OrchestrationState) -> int:

@@ -1,0 +1,1 @@
+"""What it costs, measured side by side. Each module is one command and writes its figures to `results/`."""
