@@ -54,8 +54,8 @@ class Endpoints:
 class Stack:
     """An asynchronous context manager; inside, `endpoints` is known and everything answers.
 
-    Raises LocalStackError, StateInUseError or the host's HostError when something cannot start; what had started is
-    stopped then.
+    Raises LocalStackError, the Batch service's StateError or the host's HostError when something cannot start; what
+    had started is stopped then.
     """
 
     endpoints: Endpoints

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from local.app_settings import PoolSize
-from local.batch_service import StateInUseError
+from local.batch_service import StateError
 from local.errors import LocalStackError
 from local.functions_host.errors import HostError
 from local.logs import log_to
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     status = 0
     try:
         asyncio.run(_serve(stack))
-    except (LocalStackError, StateInUseError, HostError) as error:
+    except (LocalStackError, StateError, HostError) as error:
         print(f"error: {error}", file=sys.stderr)
         status = 1
     if abandoned := stack.abandoned:

@@ -5,8 +5,8 @@ the engine's parts each own one noun (pools, nodes, jobs, tasks, autoscale); `st
 """
 
 from local.batch_service.engine import PoolSettings, Simulation
-from local.batch_service.errors import BatchError, StateInUseError
+from local.batch_service.errors import BatchError, StateError, StateInUseError
 from local.batch_service.runner import NodeImage
 from local.batch_service.service import BatchService
 
-__all__ = ["BatchError", "BatchService", "NodeImage", "PoolSettings", "Simulation", "StateInUseError"]
+__all__ = ["BatchError", "BatchService", "NodeImage", "PoolSettings", "Simulation", "StateError", "StateInUseError"]

@@ -6,7 +6,9 @@
     ├── NotFound            404
     ├── Conflict            409
     └── PreconditionFailed  412
-    StateInUseError         another process holds the state folder
+    StateError              the state folder cannot be used
+    ├── StateInUseError     another process holds it
+    └── StateVersionError   it was written by another version
 
 Codes: https://learn.microsoft.com/rest/api/batchservice/batch-status-and-error-codes
 """
@@ -45,8 +47,16 @@ class PreconditionFailed(BatchError):
     status = 412
 
 
-class StateInUseError(Exception):
+class StateError(Exception):
+    """The state folder cannot be used."""
+
+
+class StateInUseError(StateError):
     """Another process holds the state folder."""
+
+
+class StateVersionError(StateError):
+    """The state was written by another version of the service."""
 
 
 def invalid_property(name: str, value: object, reason: str) -> BadRequest:

@@ -20,7 +20,7 @@ class BatchService:
 
     `state` is the folder that survives restarts; `port` 0 takes a free one; `pools` are there from the start, as a
     deployment would make them; `image` is what tasks find on a node.
-    `start` raises StateInUseError when another service uses the folder, OSError when the port is taken.
+    `start` raises StateError when the folder is in use or of another version, OSError when the port is taken.
     """
 
     def __init__(

@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from local.batch_service.errors import StateInUseError
+from local.batch_service.errors import StateInUseError, StateVersionError
 from local.batch_service.records import Failure, Job, Pool, Task
 from local.batch_service.specs import JobSpec, PoolSpec, TaskSpec
 from local.processes import ProcessGroup
 
+_VERSION = 1  # of the tables and of what their rows hold
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS pools (id TEXT PRIMARY KEY, raw TEXT, progress TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS jobs (id TEXT PRIMARY KEY, raw TEXT, progress TEXT) WITHOUT ROWID;
@@ -54,6 +55,7 @@ class Store:
         try:
             self._database.executescript("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL;")
             self._database.executescript(f"PRAGMA synchronous=NORMAL; BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+            self._check_version(path)
         except sqlite3.OperationalError as error:
             self._database.close()
             if "locked" not in str(error):
@@ -62,6 +64,14 @@ class Store:
         path.chmod(0o600)  # tasks' environment settings carry SAS URLs
         self._changed: dict[Record, bool] = {}  # record -> still exists
         self._scheduled = False
+
+    def _check_version(self, path: Path) -> None:
+        (found,) = self._database.execute("PRAGMA user_version").fetchone()
+        if found not in (0, _VERSION):  # 0: just made
+            self._database.close()
+            message = f"{path} has version {found}, this service writes {_VERSION}: delete {path.parent}"
+            raise StateVersionError(message)
+        self._database.execute(f"PRAGMA user_version = {_VERSION}")
 
     def save(self, record: Record) -> None:
         self._mark(record, exists=True)
@@ -82,10 +92,14 @@ class Store:
         if not self._changed:
             return
         changed, self._changed = self._changed, {}
-        self._database.execute("BEGIN IMMEDIATE")
-        for record, exists in changed.items():
-            self._write(record) if exists else self._erase(record)
-        self._database.execute("COMMIT")
+        try:
+            with self._database:
+                self._database.execute("BEGIN IMMEDIATE")
+                for record, exists in changed.items():
+                    self._write(record) if exists else self._erase(record)
+        except sqlite3.Error:
+            self._changed = changed | self._changed  # for the next attempt: the disk may have room again
+            raise
 
     def close(self) -> None:
         self.commit()

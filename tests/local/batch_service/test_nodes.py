@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 from azure.batch import models
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from tests.local.batch_service.local_batch import LocalBatch, retries, until
 
@@ -58,6 +58,8 @@ def test_a_preempted_task_of_a_terminated_job_ends(batch: LocalBatch) -> None:
 def test_only_known_nodes_can_be_preempted(batch: LocalBatch) -> None:
     with pytest.raises(ResourceNotFoundError, match="NodeNotFound"):
         batch.preempt("nowhere")
+    with pytest.raises(HttpResponseError, match="'soon' is not a number"):
+        batch.send("POST", f"/_local/nodes/{next(iter(batch.client.list_nodes('main'))).id}/preempt?seconds=soon")
 
 
 def test_rebooting_a_node_requeues_its_task(batch: LocalBatch) -> None:

@@ -2,11 +2,13 @@
 
 import os
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from local.batch_service import PoolSettings, StateInUseError
+from local.batch_service import PoolSettings, StateError, StateInUseError
 from tests.local.batch_service.local_batch import LocalBatch, retries, until
 from tests.local.batch_service.service_process import ServiceProcess, is_gone
 
@@ -122,6 +124,15 @@ def test_what_was_under_way_with_a_job_is_finished_after_a_restart(
 
 def test_two_services_do_not_share_a_folder(tmp_path: Path) -> None:
     with LocalBatch(tmp_path), pytest.raises(StateInUseError, match="another Batch service uses"):
+        LocalBatch(tmp_path).__enter__()
+
+
+def test_state_of_another_version_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    with LocalBatch(tmp_path):
+        pass
+    with closing(sqlite3.connect(tmp_path / "batch.sqlite")) as database:
+        database.execute("PRAGMA user_version = 99")
+    with pytest.raises(StateError, match=f"version 99, this service writes 1: delete {tmp_path}"):
         LocalBatch(tmp_path).__enter__()
 
 
