@@ -8,8 +8,8 @@ from pathlib import Path
 _FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 _MAX_BYTES = 10_000_000
 _FILES = 3
-# These write a line or more per request to storage or Batch, which nobody running the stack needs.
-_CHATTY = ("azure.core.pipeline.policies.http_logging_policy", "azure.identity", "asyncio")
+# The SDKs write a line or more per request, which nobody running the stack needs.
+_CHATTY = ("azure", "asyncio")
 
 
 def log_to(folder: Path | None, level: str) -> None:
