@@ -3,11 +3,10 @@
 import asyncio
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,38 +17,16 @@ from aiohttp import web
 from azure.storage.blob.aio import BlobServiceClient
 
 from client.cli import main
+from tests.azurite import Azurite
 from tests.client.fake_function_app import FakeFunctionApp
 
 ROOT = Path(__file__).parents[2]
-# Azurite's published development key.
-KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
-
-
-@pytest.fixture(scope="session")
-def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The connection string of a blob service on a free port."""
-    command = [str(ROOT / "node_modules/.bin/azurite-blob"), "--blobHost", "127.0.0.1", "--blobPort", "0"]
-    command += ["--location", str(tmp_path_factory.mktemp("azurite")), "--skipApiVersionCheck"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        assert process.stdout is not None
-        try:
-            said: list[str] = []
-            for line in process.stdout:
-                said.append(line)
-                if found := re.search(r"listens? on (http://127\.0\.0\.1:\d+)|at (http://127\.0\.0\.1:[1-9]\d*)", line):
-                    break
-            else:
-                pytest.fail(f"Azurite did not start: {''.join(said)}")
-            url = f"{found[1] or found[2]}/devstoreaccount1"
-            yield f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={KEY};BlobEndpoint={url};"
-        finally:
-            process.kill()  # its tidy end waits six seconds for open connections
 
 
 @pytest.fixture
-async def storage(azurite: str) -> AsyncIterator[BlobServiceClient]:
+async def storage(azurite: Azurite) -> AsyncIterator[BlobServiceClient]:
     """The data account, its containers there and empty."""
-    async with BlobServiceClient.from_connection_string(azurite) as service:
+    async with BlobServiceClient.from_connection_string(azurite.connection_string) as service:
         for name in ("videos", "styles", "outputs"):
             container = service.get_container_client(name)
             if await container.exists():
@@ -128,8 +105,8 @@ class Client:
 
 
 @pytest.fixture
-def environment(app: FakeFunctionApp, azurite: str) -> dict[str, str]:
-    return {"ATELIER_ENDPOINT": app.url, "ATELIER_STORAGE": azurite}
+def environment(app: FakeFunctionApp, azurite: Azurite) -> dict[str, str]:
+    return {"ATELIER_ENDPOINT": app.url, "ATELIER_STORAGE": azurite.connection_string}
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from azure.storage.blob.aio import BlobServiceClient
 
 from contracts.job import JobRequest
+from tests.azurite import Azurite
 from tests.client.conftest import Client, ClientProcess
 from tests.client.fake_function_app import FAILED, RUNNING, TERMINATED, FakeFunctionApp, status
 
@@ -240,8 +241,8 @@ async def test_a_function_key_is_sent_and_asked_for(client: Client, app: FakeFun
     assert [style["name"] for style in done.json["styles"]] == ["mosaic", "my-cat"]
 
 
-async def test_a_wrong_storage_key_is_one_line(client: Client, azurite: str, clip: Path) -> None:
-    wrong = azurite.replace("AccountKey=E", "AccountKey=F")
+async def test_a_wrong_storage_key_is_one_line(client: Client, azurite: Azurite, clip: Path) -> None:
+    wrong = azurite.connection_string.replace("AccountKey=E", "AccountKey=F")
     done = await client("--storage", wrong, "submit", str(clip), "--style", "mosaic")
     assert done.code == 2
     assert "refuses" in done.err
