@@ -24,7 +24,7 @@ BUILTIN_STYLES: dict[str, BuiltinStyle] = {
             artist="Vincent van Gogh (1853-1890)",
             origin="Museum of Modern Art, New York; scan by Google Arts & Culture",
             licence="painting: public domain; weights: MIT, as the rest of this repository",
-            sha256="19ab23a2b22b9fa2456eed664588b88be0c9b158e24f0a191432258ac3961d0b",
+            sha256="e7337cd4e8823caa4a7a2fd00c6e60d773d04f9897a0246f73bd9e55220a750f",
         ),
     )
 }

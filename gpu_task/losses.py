@@ -113,9 +113,9 @@ def inconsistency(output: Tensor, moved: Tensor, shift: tuple[int, int], margin:
     """How far the output of a shifted frame is from the shifted output: what one sees as flicker.
 
     `moved` is the network's output for the frame shifted by `shift` (rows, columns); a margin is left out because its
-    surroundings differ.
+    surroundings differ. In units of the output's own contrast, or else fading to grey would be the cheapest remedy.
     """
     rows, columns = shift
     height, width = output.shape[-2] - rows, output.shape[-1] - columns
     difference = (output[..., rows:, columns:] - moved[..., :height, :width]).abs()
-    return difference[..., margin:-margin, margin:-margin].mean()
+    return difference[..., margin:-margin, margin:-margin].mean() / output.std().clamp_min(0.02)

@@ -60,7 +60,7 @@ def write_segment(spec: ScoreSpec, path: Path, timings: Timings, scorer: Scorer)
     ):
         for batch in batched(_decode(spec, source, size), scorer.batch_size, strict=False):
             start = time.perf_counter()
-            scored = scorer.score(np.stack([frame.rgb for frame in batch]))
+            scored = _interleaved(scorer.score(_planar([frame.rgb for frame in batch])))
             score_seconds = (time.perf_counter() - start) / len(batch)
             for frame, rgb in zip(batch, scored, strict=True):
                 start = time.perf_counter()
@@ -72,6 +72,16 @@ def write_segment(spec: ScoreSpec, path: Path, timings: Timings, scorer: Scorer)
     timings.add("encode", time.perf_counter() - start)  # the encoder's last frames, and the file's end
     timings.downloaded(source.seconds)
     log.info("read %.1f of %.1f MB in %d requests", source.bytes_read / 1e6, spec.source.size / 1e6, source.requests)
+
+
+def _planar(frames: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """B frames [H, W, 3], as FFmpeg has them, to a batch [B, 3, H, W], as models take it: a view, nothing is moved."""
+    return np.stack(frames).transpose(0, 3, 1, 2)
+
+
+def _interleaved(batch: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """[B, 3, H, W] to B frames [H, W, 3] in memory order, for the encoder."""
+    return np.ascontiguousarray(batch.transpose(0, 2, 3, 1))
 
 
 def _decode(spec: ScoreSpec, source: RangedReader, size: tuple[int, int]) -> Iterator[Decoded]:

@@ -28,5 +28,5 @@ class Scorer(Protocol):
         ...
 
     def score(self, batch: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """RGB frames, [B, H, W, 3] with 1 <= B <= batch_size, to as many of the same size."""
+        """RGB frames, uint8 [B, 3, H, W] with 1 <= B <= batch_size, to as many of the same size."""
         ...

@@ -27,7 +27,7 @@ class Recorder:
 
     def score(self, batch: np.ndarray) -> np.ndarray:
         scored = self.scorer.score(batch)
-        self.frames.extend(scored)
+        self.frames.extend(scored)  # each [3, H, W]
         return scored
 
 
