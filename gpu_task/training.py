@@ -69,7 +69,7 @@ def fit(
     optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, recipe.steps))
     tensors = [to_tensor(frame) for frame in frames]
-    start = time.perf_counter()
+    began = time.perf_counter()
     for step in range(1, recipe.steps + 1):
         view = draw_squares(tensors, recipe, random).to(device)
         style, content, calm, smooth = _losses(network, objective, view, recipe, random)
@@ -82,7 +82,7 @@ def fit(
         optimizer.step()
         schedule.step()
         if on_step:
-            on_step(StepReport(step, style.item(), content.item(), calm.item(), time.perf_counter() - start))
+            on_step(StepReport(step, style.item(), content.item(), calm.item(), time.perf_counter() - began))
     return network.eval()
 
 

@@ -51,6 +51,8 @@ def node_environment(app: Path, python: Path, pool: PoolSize) -> dict[str, str]:
     return {
         "PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin",
         "PYTHONPATH": str(app),
+        # Where torchvision keeps pretrained weights: an image carries them, a laptop downloads them once for all tasks.
+        "TORCH_HOME": os.environ.get("TORCH_HOME") or str(Path.home() / ".cache" / "torch"),
         **dict.fromkeys(thread_limits, threads),
         **{name: os.environ[name] for name in _PASSED_TO_NODES if name in os.environ},
     }
