@@ -53,7 +53,7 @@ RECIPES: dict[str, Recipe] = {
             zoom=(0.6, 1.6),
             content=0.25,
             variation=0.1,
-            consistency=2.0,
+            consistency=1.5,
         ),
         Recipe(  # the styles that ship: frames they will never see, so more steps
             name="builtin-v1",
@@ -65,7 +65,7 @@ RECIPES: dict[str, Recipe] = {
             zoom=(0.6, 1.6),
             content=0.25,
             variation=0.1,
-            consistency=2.0,
+            consistency=1.5,
         ),
         Recipe(
             name="patches-v1",

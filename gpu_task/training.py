@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 WARM_UP_STEPS = 15
 FINAL_RATE = 0.03  # of the learning rate
 GRADIENT_CLIP = 5.0
+CONSISTENCY_RAMP = 0.4  # of the steps, until the consistency loss has its full weight
 MAX_SHIFT = 4  # pixels between the two views of the consistency loss
 NOISE = 0.05  # largest standard deviation of the first view's noise: a grainy sensor in poor light
 
@@ -73,7 +74,8 @@ def fit(
     for step in range(1, recipe.steps + 1):
         view = draw_squares(tensors, recipe, random).to(device)
         style, content, calm, smooth = _losses(network, objective, view, recipe, random)
-        loss = style + recipe.content * content + recipe.consistency * calm + recipe.variation * smooth
+        calming = recipe.consistency * consistency_ramp(step, recipe.steps)
+        loss = style + recipe.content * content + calming * calm + recipe.variation * smooth
         if not torch.isfinite(loss):
             raise FitDivergedError(f"step {step} of {recipe.steps}: the loss is {loss.item()}")
         optimizer.zero_grad(set_to_none=True)
@@ -107,6 +109,11 @@ def learning_rate_factor(step: int, steps: int) -> float:
     """Linear warm-up, then a cosine down to FINAL_RATE."""
     cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
     return min(1.0, (step + 1) / WARM_UP_STEPS) * (FINAL_RATE + (1 - FINAL_RATE) * cosine)
+
+
+def consistency_ramp(step: int, steps: int) -> float:
+    """0 to 1 over the first part of a fit: asked to be calm before it can paint, a network settles on plain grey."""
+    return min(1.0, step / (CONSISTENCY_RAMP * steps))
 
 
 def draw_squares(frames: Sequence[Tensor], recipe: Recipe, random: torch.Generator) -> Tensor:

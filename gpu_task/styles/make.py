@@ -32,10 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--more", type=Path, nargs="*", default=[], help="more images or videos to fit on")
     parser.add_argument("--start", type=Path, help="a fitted style to begin from")
     parser.add_argument("--recipe", default="builtin-v1")
+    parser.add_argument("--out", type=Path, help="file to write (default: the one that ships)")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
-    style, out = BUILTIN_STYLES[options.name], style_path(options.name)
+    style, out = BUILTIN_STYLES[options.name], options.out or style_path(options.name)
     notes = [f"{key}={getattr(style, key)}" for key in ("title", "artist", "origin", "licence")]
     content = [*photographs(), *options.more]
     fit_to_file(options.painting, content, out, find_recipe(options.recipe), options.weights, options.start, notes)

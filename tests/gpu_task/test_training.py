@@ -16,7 +16,7 @@ from torchvision.models import squeezenet1_0
 from gpu_task.features import SqueezeNetFeatures, WeightsUnavailableError
 from gpu_task.objectives import make_objective
 from gpu_task.recipes import RECIPES, Recipe, UnknownRecipeError, find_recipe
-from gpu_task.training import StepReport, draw_squares, fit, learning_rate_factor, to_tensor
+from gpu_task.training import StepReport, consistency_ramp, draw_squares, fit, learning_rate_factor, to_tensor
 from tests.gpu_task.conftest import ROOT, picture
 
 pytestmark = pytest.mark.timeout(120)
@@ -76,6 +76,12 @@ def test_learning_rate_warms_up_and_cools_down() -> None:
     assert factors[0] < 0.1
     assert max(factors) > 0.99
     assert factors[-1] == pytest.approx(0.03)
+
+
+def test_consistency_is_always_asked_for_and_more_and_more_so() -> None:
+    ramp = [consistency_ramp(step, 100) for step in (1, 20, 40, 100)]
+
+    assert ramp == [0.025, 0.5, 1, 1]
 
 
 def test_squares_are_cut_from_frames_smaller_than_the_crop_too() -> None:
