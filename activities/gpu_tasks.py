@@ -1,5 +1,7 @@
 """What every submission of GPU work shares: the spec's parts with their SAS, and the message on `gpu-tasks`."""
 
+import time
+
 from activities.settings import settings
 from activities.storage import data_account, system_account
 from contracts import layout
@@ -20,7 +22,12 @@ def read_start(job: str) -> StartInput:
 
 def identity(task: TaskRef) -> TaskIdentity:
     return TaskIdentity(
-        job=task.job, task=task.task, chunk=task.chunk, attempt=task.attempt, instance_id=task.instance_id
+        job=task.job,
+        task=task.task,
+        chunk=task.chunk,
+        attempt=task.attempt,
+        instance_id=task.instance_id,
+        submitted_at=time.time(),
     )
 
 

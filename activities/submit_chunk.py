@@ -1,7 +1,7 @@
 """Activity `submit_chunk`: hand one attempt at a chunk to Batch, unless an earlier one has finished it."""
 
 from activities import gpu_tasks, models
-from activities.segments import find_segment, write_outcome
+from activities.segments import find_outcome, record
 from activities.storage import system_account
 from contracts import layout
 from contracts.plan import Chunk, Plan
@@ -20,8 +20,8 @@ def submit_chunk(task: TaskRef) -> Submitted:
     if gpu_tasks.has_ended(task.job, task.run):
         return Submitted(state="ended")
     chunk = system_account().read_json(layout.JOBS, layout.plan_blob(task.job), Plan).chunks[task.chunk]
-    if finished := find_segment(task.job, chunk):
-        write_outcome(task.job, finished)
+    if finished := find_outcome(task.job, chunk):
+        record(task.job, finished)
         return Submitted(state="done", frames=chunk.frame_count)
     gpu_tasks.hand_over(task, _spec(task, chunk))
     return Submitted(state="submitted")

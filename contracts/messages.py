@@ -27,8 +27,12 @@ class GpuTask(Contract):
 
 
 class StageSeconds(Contract):
-    """Wall seconds a task spent in each stage; stages overlap, so they may add up to more than `total`."""
+    """Wall seconds a task spent in each stage; stages may overlap. `total` is the task's own, without `queue`.
 
+    `queue` is from submission to the program's start: messages, a free slot, and the node itself where it has to boot.
+    """
+
+    queue: float = 0.0
     start: float = 0.0
     download: float = 0.0
     decode: float = 0.0

@@ -47,13 +47,17 @@ class SourceRef(Contract):
 
 
 class TaskIdentity(Contract):
-    """Who a task is, for its messages and its log. `instance_id` is the orchestration that awaits it."""
+    """Who a task is, for its messages and its log. `instance_id` is the orchestration that awaits it.
+
+    `submitted_at` (Unix seconds, by the app's clock) tells the task how long it waited for a node.
+    """
 
     job: BatchId
     task: BatchId
     chunk: int | None
     attempt: int = Field(ge=1)
     instance_id: str
+    submitted_at: float | None = None
 
 
 class Destinations(Contract):

@@ -42,6 +42,7 @@ def main() -> int:
         if spec is None:
             return NO_SPEC
         timings = Timings(BEGAN)
+        timings.queued(spec.identity.submitted_at)
         result = task.run(spec, folder, timings)
         handler.flush()
         task.leave_records(spec, result, timings, log_file)

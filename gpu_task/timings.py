@@ -32,6 +32,12 @@ class Timings:
         """Raises: KeyError for a stage that `StageSeconds` has not."""
         self._seconds[stage] += seconds
 
+    def queued(self, submitted_at: float | None) -> None:
+        """From submission (Unix seconds, another machine's clock) to the program's start."""
+        if submitted_at is not None:
+            started_at = time.time() - (time.perf_counter() - self._began)
+            self._seconds["queue"] = max(0.0, started_at - submitted_at)
+
     def started(self) -> None:
         """All until now was start-up."""
         self._seconds["start"] = time.perf_counter() - self._began

@@ -22,6 +22,19 @@ def test_stages_add_up_and_frames_are_listed() -> None:
     assert document["seconds"]["upload"] == 0.1
 
 
+def test_the_wait_for_a_node_is_counted_apart_from_the_total() -> None:
+    timings = Timings(time.perf_counter())
+    timings.queued(time.time() - 30)
+    assert timings.seconds().queue == pytest.approx(30, abs=5)
+    assert timings.seconds().total < 5
+
+
+def test_a_clock_that_runs_ahead_gives_no_negative_wait() -> None:
+    timings = Timings(time.perf_counter())
+    timings.queued(time.time() + 30)
+    assert timings.seconds().queue == 0
+
+
 def test_an_unknown_stage_is_an_error() -> None:
     with pytest.raises(KeyError, match="coffee"), Timings(0).stage("coffee"):
         pass
