@@ -90,7 +90,6 @@ class Azurite:
         self.settings = settings
         self._watchdog = Watchdog(signal.SIGTERM)  # tidy, so that Azurite writes its tables even then
         self._process: asyncio.subprocess.Process | None = None
-        self._output: asyncio.Task[None] | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -109,42 +108,39 @@ class Azurite:
         self._supervisor = asyncio.create_task(self._supervise())
 
     async def _launch(self) -> None:
-        self._process = process = await asyncio.create_subprocess_exec(
-            *self.settings.command(),
-            env=self.settings.environment(),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C in a terminal must not end it before the app
-        )
+        # Its output is a file, not a pipe: with this process gone a pipe breaks, and Azurite would die of that while
+        # it shuts down, with its last seconds of writes unsaved.
+        with self.settings.log.open("ab") as log:
+            written = log.tell()
+            self._process = process = await asyncio.create_subprocess_exec(
+                *self.settings.command(),
+                env=self.settings.environment(),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C in a terminal must not end it before the app
+            )
         self._watchdog.add(process.pid)
         self._remember(process.pid)
-        listening = asyncio.Event()
-        self._output = asyncio.create_task(self._copy_output(process, listening))
-        ready, ended = asyncio.create_task(listening.wait()), asyncio.create_task(process.wait())
-        waits: set[asyncio.Task[bool] | asyncio.Task[int]] = {ready, ended}
-        await asyncio.wait(waits, timeout=_START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
-        if not listening.is_set():
-            raise AzuriteError(f"Azurite did not start: {self._last_words()} (see {self.settings.log})")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_START_SECONDS):
+                if await self._listening(process, written):
+                    return
+        raise AzuriteError(f"Azurite did not start: {self._last_words()} (see {self.settings.log})")
+
+    async def _listening(self, process: asyncio.subprocess.Process, written: int) -> bool:
+        """True once its log says, after its first `written` bytes, that all services listen; False if it ended."""
+        while self.settings.log.read_bytes()[written:].count(_LISTENING) < len(SERVICES):
+            if process.returncode is not None:
+                return False
+            await asyncio.sleep(_LOOK_SECONDS)
+        return True
 
     def _remember(self, pid: int) -> None:
         """For the next start: a stack that was killed may leave Azurite on its data."""
         group = identify(pid)
         if group is not None:
             (self.settings.data / _RECORD).write_text(f"{group.pgid} {group.started}")
-
-    async def _copy_output(self, process: asyncio.subprocess.Process, listening: asyncio.Event) -> None:
-        assert process.stdout is not None
-        found = 0
-        with self.settings.log.open("ab") as log:
-            async for line in process.stdout:
-                log.write(line)
-                log.flush()
-                found += _LISTENING in line
-                if found == len(SERVICES):
-                    listening.set()
 
     def _last_words(self) -> str:
         lines = self.settings.log.read_text(errors="replace").splitlines()
@@ -176,7 +172,5 @@ class Azurite:
                 await asyncio.wait_for(self._process.wait(), _STOP_SECONDS)
             kill_group(self._process.pid)
             await self._process.wait()
-        if self._output is not None:
-            await self._output
         self._watchdog.close()
         self.failed.cancel()

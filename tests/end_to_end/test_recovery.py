@@ -39,6 +39,15 @@ def test_a_killed_gpu_task_is_tried_again_and_the_job_completes(
     assert [entry["attempt"] for entry in ledger["entries"]] == [2]
 
 
+def test_what_was_stored_the_moment_before_the_stack_is_killed_is_there_afterwards(new_stack: NewStack) -> None:
+    stack = new_stack(nodes=1)
+    for turn in range(3):
+        stack.data.get_blob_client("videos", f"{turn}.bin").upload_blob(b"stored")
+        stack.kill()
+        stack.start()
+    assert sorted(stack.data.get_container_client("videos").list_blob_names()) == ["0.bin", "1.bin", "2.bin"]
+
+
 def test_a_killed_stack_goes_on_where_it_was_and_scores_no_finished_chunk_again(
     new_stack: NewStack, slow_clip: Path, tmp_path: Path
 ) -> None:
