@@ -11,6 +11,7 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 from azure.identity import DefaultAzureCredential
 
 from activities.settings import settings
+from activities.transport import transport
 from contracts.task_spec import SPEC_URL_VARIABLE
 
 # Results, logs and timings go to storage; what a node keeps of a task is only for looking at a node by hand.
@@ -26,7 +27,7 @@ def client() -> BatchClient:
         if known.batch_account_key
         else DefaultAzureCredential()
     )
-    return BatchClient(known.batch_endpoint, credential)
+    return BatchClient(known.batch_endpoint, credential, transport=transport())
 
 
 def create_task(batch_job: str, task: str, spec_url: str) -> bool:

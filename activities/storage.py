@@ -15,6 +15,7 @@ from azure.storage.blob import BlobServiceClient, ContainerClient, ContentSettin
 from azure.storage.queue import QueueServiceClient, TextBase64EncodePolicy
 
 from activities import sas
+from activities.transport import transport
 from contracts.model import Contract
 from contracts.settings import SettingsError
 
@@ -120,7 +121,7 @@ def _credential() -> DefaultAzureCredential:
 
 def _service(kind: Any, name: str, uri_key: str, environ: Mapping[str, str]) -> Any:
     if connection := environ.get(name):
-        return kind.from_connection_string(connection)
+        return kind.from_connection_string(connection, transport=transport())
     if uri := environ.get(f"{name}__{uri_key}"):
-        return kind(uri, credential=_credential())
+        return kind(uri, credential=_credential(), transport=transport())
     raise SettingsError(f"{name} is not set; give a connection string, or {name}__{uri_key} to use the app's identity")
