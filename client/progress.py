@@ -5,11 +5,19 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, Task, TaskID, TextColumn, TransferSpeedColumn
+from rich.text import Text
 
 from client.job_state import JobState
 from client.storage import Progress as TransferProgress
 from client.watch import Observation, Reporter
+
+
+class _SpeedColumn(TransferSpeedColumn):
+    """Nothing, where rich would print a "?", for a transfer that is over before it can be timed."""
+
+    def render(self, task: Task) -> Text:
+        return super().render(task) if task.finished_speed or task.speed else Text("")
 
 
 def clock(seconds: float) -> str:
@@ -98,7 +106,7 @@ def transfer(console: Console, title: str) -> Iterator[TransferProgress]:
         console.print(title, soft_wrap=True)
         yield lambda done, total: None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), _SpeedColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task(title, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
