@@ -40,7 +40,7 @@ class FramesMissing(MediaError):
         self.missing: Sequence[int] = wanted[got_count:]
         super().__init__(
             f"{name}: frame {self.missing[0]} could not be decoded (asked for {frame_range(wanted)}, "
-            f"got the first {got_count}); the source is damaged there: repair it, or choose what to do with bad frames"
+            f"got the first {got_count}); the source is damaged there: repair it and start again"
         )
 
 

@@ -18,6 +18,8 @@ from orchestrations.calling import Step, call
 # A message may wait in the queue behind others while Batch knows nothing of its task yet; after this many looks in a
 # row it is taken for lost. A second task for the same work does no harm: its output has another name.
 LOOKS_BEFORE_LOST = 5
+# A task that has ended may have sent its result a moment ago: so long that message is waited for, since it says why.
+GRACE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,10 @@ def _task(ctx: OrchestrationContext, work: GpuWork, attempt: int) -> TaskRef:
 
 def _await_result(ctx: OrchestrationContext, mailbox: Mailbox, task: TaskRef, policy: Policy) -> Step[GpuResult | None]:
     """The task's result, or None where its run has ended."""
-    missing = 0
+    missing, ended = 0, False
     while True:
-        timer = ctx.create_timer(timedelta(seconds=policy.poll_seconds))
+        patience = min(policy.poll_seconds, GRACE_SECONDS) if ended else policy.poll_seconds
+        timer = ctx.create_timer(timedelta(seconds=patience))
         yield when_any([mailbox.event, timer])
         if mailbox.event.is_complete:
             timer.cancel()
@@ -100,8 +103,9 @@ def _await_result(ctx: OrchestrationContext, mailbox: Mailbox, task: TaskRef, po
         inspection = yield from call(ctx, "inspect_gpu_task", task, Inspection)
         if inspection.state == "ended":
             return None
-        if inspection.result is not None:
+        if inspection.result is not None and (ended or inspection.result.outcome == "succeeded"):
             return inspection.result
+        ended = inspection.result is not None
         missing = missing + 1 if inspection.state == "missing" else 0
         if missing >= LOOKS_BEFORE_LOST:
             return _lost(task)
@@ -128,4 +132,4 @@ def _lost(task: TaskRef) -> GpuResult:
 def _summary(reasons: list[str]) -> str:
     """Each different reason once: three attempts usually fail for the same one."""
     different: dict[str, Any] = dict.fromkeys(reasons)
-    return f"{len(reasons)} attempts failed: {'; '.join(different)}"[:4_000]
+    return f"{len(reasons)} {'attempt' if len(reasons) == 1 else 'attempts'} failed: {'; '.join(different)}"[:4_000]

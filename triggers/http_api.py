@@ -1,6 +1,7 @@
 """The HTTP door: start, list, look at and cancel jobs. Anything finer is the Durable management API."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 import azure.durable_functions as df
@@ -98,9 +99,14 @@ def _view(state: OrchestrationState) -> dict[str, Any]:
         "runtimeStatus": _status_name(state),
         "customStatus": state.get_custom_status(),
         "output": failure.message if failure else state.get_output(),
-        "createdTime": state.created_at.isoformat(),
-        "lastUpdatedTime": state.last_updated_at.isoformat(),
+        "createdTime": _utc(state.created_at),
+        "lastUpdatedTime": _utc(state.last_updated_at),
     }
+
+
+def _utc(time: datetime) -> str:
+    """The SDK's times are UTC without saying so; written as the Durable status API writes them."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _status_name(state: OrchestrationState) -> str:

@@ -90,8 +90,21 @@ def test_a_task_that_dies_without_a_word_is_found_by_the_timer() -> None:
     state = run(hands)
 
     assert state.runtime_status is OrchestrationStatus.COMPLETED
-    assert hands.calls["inspect_gpu_task"] == 1
+    assert hands.calls["inspect_gpu_task"] == 2  # the second time in case its message was on the way
     assert hands.calls["submit_chunk"] == 2
+
+
+def test_a_result_that_arrives_just_after_its_task_ended_is_believed_before_batch_is() -> None:
+    class Crossing(Hands):
+        def submit_chunk(self, _: dict[str, Any]) -> dict[str, Any]:
+            return {"state": "submitted"}
+
+        def inspect_gpu_task(self, task: dict[str, Any]) -> dict[str, Any]:
+            self.send(result_of(task, outcome="failed", reason="frame 61 could not be decoded"))
+            return {"state": "finished", "result": result_of(task, outcome="failed", reason="exit code 1")}
+
+    state = run(Crossing(chunks=1, poll_seconds=0.2, max_attempts=1))
+    assert state.get_custom_status()["reason"] == "1 attempt failed: frame 61 could not be decoded"
 
 
 def test_a_lost_result_message_costs_time_and_no_second_task() -> None:
