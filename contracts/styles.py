@@ -24,7 +24,7 @@ BUILTIN_STYLES: dict[str, BuiltinStyle] = {
             artist="Vincent van Gogh (1853-1890)",
             origin="Museum of Modern Art, New York; scan by Google Arts & Culture",
             licence="painting: public domain; weights: MIT, as the rest of this repository",
-            sha256="e7337cd4e8823caa4a7a2fd00c6e60d773d04f9897a0246f73bd9e55220a750f",
+            sha256="218e4570ed62d376c4048fa42459a8d29f0e224061e214f900155ed2657099cc",
         ),
     )
 }

@@ -35,7 +35,7 @@ class Recipe:
     variation: float
     consistency: float
     content_layer: int = 4
-    palette: float = 1.0
+    palette: float = 1.5
     learning_rate: float = 3e-3
     seed: int = 0
 
@@ -53,7 +53,7 @@ RECIPES: dict[str, Recipe] = {
             zoom=(0.6, 1.6),
             content=0.25,
             variation=0.1,
-            consistency=1.5,
+            consistency=0.9,
         ),
         Recipe(  # the styles that ship: frames they will never see, so more steps
             name="builtin-v1",
@@ -65,7 +65,7 @@ RECIPES: dict[str, Recipe] = {
             zoom=(0.6, 1.6),
             content=0.25,
             variation=0.1,
-            consistency=1.5,
+            consistency=0.9,
         ),
         Recipe(
             name="patches-v1",
