@@ -24,7 +24,7 @@ BUILTIN_STYLES: dict[str, BuiltinStyle] = {
             artist="Vincent van Gogh (1853-1890)",
             origin="Museum of Modern Art, New York; scan by Google Arts & Culture",
             licence="painting: public domain; weights: MIT, as the rest of this repository",
-            sha256="218e4570ed62d376c4048fa42459a8d29f0e224061e214f900155ed2657099cc",
+            sha256="45b86f718edf4210314385f29ded43744e4521d383b482d5258c127dce8ad7db",
         ),
     )
 }
