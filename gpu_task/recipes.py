@@ -79,6 +79,18 @@ RECIPES: dict[str, Recipe] = {
             variation=0.0,
             consistency=0.4,
         ),
+        Recipe(  # seconds, not minutes: does this painting go through at all, and in which colours?
+            name="patches-draft",
+            features="patches",
+            steps=40,
+            crop=96,
+            batch=1,
+            style_size=192,
+            zoom=(0.6, 1.6),
+            content=1.0,
+            variation=0.0,
+            consistency=0.4,
+        ),
     )
 }
 
