@@ -73,5 +73,6 @@ def _torchvision_weights() -> dict[str, Tensor]:
         cache = Path(torch.hub.get_dir()) / "checkpoints"
         raise WeightsUnavailableError(
             f"squeezenet: no weights in {cache} and {chosen.url} could not be fetched ({error}). Put that file there, "
-            "name a safetensors file with --weights, or choose --features patches, which needs none"
+            "name a safetensors file with --weights, or fit without pretrained weights: FIT_RECIPE=patches-v1 in the "
+            "app's settings, --features patches by hand"
         ) from error
