@@ -124,6 +124,10 @@ class LocalStack:
         client = self.queues.get_queue_client(queue, message_encode_policy=TextBase64EncodePolicy())
         client.send_message(text)
 
+    def waiting(self, queue: str) -> int | None:
+        """Messages in the queue, those in work included."""
+        return self.queues.get_queue_client(queue).get_queue_properties().approximate_message_count
+
     def gpu_task_pids(self) -> list[int]:
         """Processes of `python -m gpu_task` that belong to this stack."""
         found: list[int] = []

@@ -119,7 +119,17 @@ def test_a_malformed_message_is_archived_with_its_reason_and_healthy_jobs_go_on(
         "{}",
     }
     assert wait_for(lambda: stack.system_blobs("deadletter", "gpu-results/"))
-    assert stack.queues.get_queue_client("gpu-tasks").get_queue_properties().approximate_message_count == 0
+    wait_for(lambda: stack.waiting("gpu-tasks") == 0)
+
+
+@pytest.mark.parametrize("queue", ["gpu-tasks-poison", "gpu-results-poison"])
+def test_what_lands_in_a_poison_queue_is_archived_whatever_it_is(stack: LocalStack, queue: str) -> None:
+    stack.send(queue, "no message of ours")
+    [name] = wait_for(lambda: stack.system_blobs("deadletter", f"{queue}/"))
+    entry = json.loads(stack.system.get_blob_client("deadletter", name).download_blob().readall())
+    assert (entry["queue"], entry["body"]) == (queue, "no message of ours")
+    assert entry["reason"]
+    wait_for(lambda: stack.waiting(queue) == 0)
 
 
 def test_a_submission_that_keeps_failing_is_archived_and_ends_the_job_with_a_reason(
