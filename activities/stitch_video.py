@@ -29,7 +29,6 @@ from media.stitch import Segment, stitch
 VIDEO_NAME = "video.mp4"
 # Small JSON reads are all latency; 16 at once reads 1,000 outcomes in about a second against Azurite.
 READERS = 16
-BLOCK = 8 << 20
 
 
 def stitch_video(run: RunRef) -> Stitched:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import cache, cached_property
 from typing import Any
 
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import ResourceNotFoundError
 from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobServiceClient, ContainerClient, ContentSettings
 from azure.storage.queue import QueueServiceClient, TextBase64EncodePolicy
@@ -67,14 +67,6 @@ class Account:
 
     def write_text(self, container: str, blob: str, text: str) -> None:
         self.container(container).upload_blob(blob, text.encode(), overwrite=True, content_settings=JSON)
-
-    def create_text(self, container: str, blob: str, text: str) -> bool:
-        """Create the blob; False where it was there already (it is left as it is)."""
-        try:
-            self.container(container).upload_blob(blob, text.encode(), overwrite=False, content_settings=JSON)
-        except ResourceExistsError:
-            return False
-        return True
 
     def exists(self, container: str, blob: str) -> bool:
         return self.container(container).get_blob_client(blob).exists()

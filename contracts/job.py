@@ -32,12 +32,12 @@ class JobOptions(ScorerOptions):
     """Everything about a job but its input and style.
 
     `chunk_size` is in frames (None: the planner decides). `max_cost` is in the currency of the node price setting
-    (None: no cap). `on_bad_frame` says what happens to a frame that cannot be scored.
+    (None: no cap). `on_bad_frame` says what happens to a frame that cannot be scored; with `fail` none may be bad.
     """
 
     chunk_size: int | None = Field(default=None, ge=1)
     on_bad_frame: Literal["fail"] = "fail"
-    max_bad_frames: int = Field(default=0, ge=0)
+    max_bad_frames: Literal[0] = 0
     max_cost: float | None = Field(default=None, gt=0)
 
 

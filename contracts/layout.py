@@ -10,8 +10,6 @@ VIDEOS, STYLES, IMAGES, OUTPUTS = "videos", "styles", "images", "outputs"
 # System account: never.
 JOBS, MODELS, LOGS, DEADLETTER = "jobs", "models", "logs", "deadletter"
 
-DATA_CONTAINERS = (VIDEOS, STYLES, IMAGES, OUTPUTS)
-SYSTEM_CONTAINERS = (JOBS, MODELS, LOGS, DEADLETTER)
 ERROR_SUFFIX = ".error.json"
 
 
@@ -52,10 +50,6 @@ def index_blob(job: str) -> str:
 
 def plan_blob(job: str) -> str:
     return f"{job}/plan.json"
-
-
-def model_ref_blob(job: str) -> str:
-    return f"{job}/model.json"
 
 
 def ended_blob(job: str, run: int) -> str:

@@ -87,12 +87,6 @@ def test_a_message_is_sent_as_the_host_reads_it(account: Account) -> None:
     assert GpuTask.model_validate_json(base64.b64decode(message.content)) == task
 
 
-def test_creating_a_blob_that_exists_leaves_it_as_it_is(account: Account) -> None:
-    assert account.create_text(CONTAINER, "once.json", "1")
-    assert not account.create_text(CONTAINER, "once.json", "2")
-    assert account.container(CONTAINER).download_blob("once.json").readall() == b"1"
-
-
 def test_json_that_is_not_there_is_none_or_an_error(account: Account) -> None:
     assert account.find_json(CONTAINER, "no.json", RunRef) is None
     with pytest.raises(ResourceNotFoundError):
