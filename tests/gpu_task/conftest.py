@@ -1,9 +1,5 @@
 """Azurite on free ports, a small video, and specs that point at both: what a real task needs, in miniature."""
 
-import socket
-import subprocess
-import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,20 +14,18 @@ from contracts.messages import GpuResult
 from contracts.task_spec import Destinations, ScorerOptions, ScoreSpec, SourceRef, TaskIdentity
 from contracts.video_index import VideoIndex
 from media.index import probe
+from tests.azurite import ACCOUNT, KEY, Azurite
 
 ROOT = Path(__file__).resolve().parents[2]
-# Azurite's one account, published in its documentation.
-ACCOUNT = "devstoreaccount1"
-KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 FRAMES, WIDTH, HEIGHT = 20, 96, 64
 
 
 class Storage:
     """One Azurite account: blobs in container `work`, results in queue `results`."""
 
-    def __init__(self, blob_port: int, queue_port: int) -> None:
-        self.blobs = BlobServiceClient(f"http://127.0.0.1:{blob_port}/{ACCOUNT}", credential=KEY)
-        self.queue = QueueServiceClient(f"http://127.0.0.1:{queue_port}/{ACCOUNT}", credential=KEY).get_queue_client(
+    def __init__(self, azurite: Azurite) -> None:
+        self.blobs = BlobServiceClient(azurite.blob_url, credential=KEY)
+        self.queue = QueueServiceClient(azurite.queue_url, credential=KEY).get_queue_client(
             "results", message_decode_policy=TextBase64DecodePolicy()
         )
 
@@ -93,49 +87,11 @@ def one_thread() -> None:
 
 
 @pytest.fixture(scope="session")
-def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
-    program = ROOT / "node_modules" / ".bin" / "azurite"
-    if not program.exists():
-        pytest.fail(f"{program} is missing: run `make setup`")
-    blob, queue, table = _free_ports(3)
-    folder = tmp_path_factory.mktemp("azurite")
-    ports = ["--blobPort", str(blob), "--queuePort", str(queue), "--tablePort", str(table)]
-    flags = ["--location", str(folder), "--silent", "--skipApiVersionCheck", "--disableTelemetry"]
-    with (
-        (folder / "output.txt").open("wb") as output,
-        subprocess.Popen([str(program), *ports, *flags], stdout=output, stderr=subprocess.STDOUT) as process,
-    ):
-        try:
-            for port in (blob, queue):
-                _wait_for(port, process)
-            found = Storage(blob, queue)
-            found.blobs.create_container("work")
-            found.queue.create_queue()
-            yield found
-        finally:
-            process.terminate()
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            pytest.fail(f"Azurite ended with code {process.returncode}")
-        with socket.socket() as attempt:
-            if attempt.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    pytest.fail(f"Azurite does not listen on port {port} after {seconds} s")
+def storage(azurite: Azurite) -> Storage:
+    found = Storage(azurite)
+    found.blobs.create_container("work")
+    found.queue.create_queue()
+    return found
 
 
 @pytest.fixture(scope="session")
