@@ -1,12 +1,9 @@
 """Activity `find_model`: are the weights this job needs there, or must they be fitted first?"""
 
-from activities import models
+from activities import gpu_tasks, models
 from activities.refusal import JobRefused
-from activities.storage import system_account
 from contracts import layout
-from contracts.job import StartInput
 from contracts.steps import ModelState, RunRef
-from contracts.styles import BUILTIN_STYLES
 
 
 def find_model(run: RunRef) -> ModelState:
@@ -15,13 +12,11 @@ def find_model(run: RunRef) -> ModelState:
     Raises:
         JobRefused: the request names a fitted model that does not exist.
     """
-    start = system_account().read_json(layout.JOBS, layout.start_blob(run.job), StartInput)
+    start = gpu_tasks.read_start(run.job)
     request = start.request
     if request.scorer != "style-transfer":
         return ModelState(needed="none")
-    if request.style in BUILTIN_STYLES and start.style_blob is None:
-        return ModelState(needed="ready")
-    if models.exists(start):
+    if models.builtin_style(start) or models.exists(start):
         return ModelState(needed="ready")
     if request.model is not None:
         raise JobRefused(f"model: {request.model} is not in container {layout.MODELS!r}; name a style instead")

@@ -21,14 +21,7 @@ def read_start(job: str) -> StartInput:
 
 
 def identity(task: TaskRef) -> TaskIdentity:
-    return TaskIdentity(
-        job=task.job,
-        task=task.task,
-        chunk=task.chunk,
-        attempt=task.attempt,
-        instance_id=task.instance_id,
-        submitted_at=time.time(),
-    )
+    return TaskIdentity(**task.about(), submitted_at=time.time())
 
 
 def video_source(start: StartInput) -> SourceRef:
@@ -53,12 +46,4 @@ def hand_over(task: TaskRef, spec: ScoreSpec | FitSpec) -> None:
     """Write the spec and put its message on `gpu-tasks`. Twice is harmless: the Batch task has one id."""
     system = system_account()
     system.write_json(layout.JOBS, layout.spec_blob(task.job, task.task, task.run), spec)
-    message = GpuTask(
-        job=task.job,
-        run=task.run,
-        task=task.task,
-        chunk=task.chunk,
-        attempt=task.attempt,
-        instance_id=task.instance_id,
-    )
-    system.send(GPU_TASKS_QUEUE, message)
+    system.send(GPU_TASKS_QUEUE, GpuTask(**task.about(), run=task.run))

@@ -23,12 +23,11 @@ def inspect_gpu_task(task: TaskRef) -> Inspection:
 
 
 def _result(task: TaskRef, found: batch.BatchTask) -> GpuResult:
-    common = {"job": task.job, "task": task.task, "chunk": task.chunk, "attempt": task.attempt}
     seconds = StageSeconds(total=_seconds(found))
     if _output_exists(task):
-        return GpuResult(**common, instance_id=task.instance_id, outcome="succeeded", seconds=seconds)
+        return GpuResult(**task.about(), outcome="succeeded", seconds=seconds)
     reason = f"task {task.task} ended without a result: {_why(found)}"[:MAX_REASON_CHARACTERS]
-    return GpuResult(**common, instance_id=task.instance_id, outcome="failed", reason=reason, seconds=seconds)
+    return GpuResult(**task.about(), outcome="failed", reason=reason, seconds=seconds)
 
 
 def _output_exists(task: TaskRef) -> bool:

@@ -1,6 +1,6 @@
 """Which weights a job is scored with: a built-in style's, or those fitted to an uploaded one, by content address."""
 
-from typing import Any
+from azure.storage.blob import BlobProperties
 
 from activities.refusal import JobRefused
 from activities.settings import settings
@@ -8,12 +8,17 @@ from activities.storage import data_account, system_account
 from contracts import layout
 from contracts.job import StartInput
 from contracts.model import digest
-from contracts.styles import BUILTIN_STYLES
+from contracts.styles import BUILTIN_STYLES, BuiltinStyle
 from contracts.task_spec import ModelRef
 from contracts.video_index import VideoIndex
 
 # Networks are fitted for a size: strokes that suit 360 lines are lost on 2160. Classes by the shorter side, in pixels.
 SIZE_CLASSES = (480, 1080, 2160)
+
+
+def builtin_style(start: StartInput) -> BuiltinStyle | None:
+    """The style that ships, if the job uses one; an uploaded style of the same name goes before it."""
+    return BUILTIN_STYLES.get(start.request.style or "") if start.style_blob is None else None
 
 
 def model_key(start: StartInput) -> str:
@@ -41,19 +46,19 @@ def model_ref(start: StartInput) -> ModelRef | None:
     request = start.request
     if request.scorer != "style-transfer":
         return None
-    if request.style in BUILTIN_STYLES and start.style_blob is None:
-        return ModelRef(name=request.style, sha256=BUILTIN_STYLES[request.style].sha256, builtin=True)
+    if style := builtin_style(start):
+        return ModelRef(name=style.name, sha256=style.sha256, builtin=True)
     key = model_key(start)
-    metadata = _metadata(key)
-    if metadata is None:
+    found = _find(key)
+    if found is None:
         raise JobRefused(f"model {key} is not in container {layout.MODELS!r} any more; submit the job again")
     url = system_account().blob_sas_url(layout.MODELS, layout.model_blob(key), "r", settings().sas_hours)
-    return ModelRef(name=request.style or key, sha256=metadata["sha256"], url=url)
+    return ModelRef(name=request.style or key, sha256=found.metadata["sha256"], url=url)
 
 
 def exists(start: StartInput) -> bool:
     """Whether the weights fitted to the job's uploaded style are there already."""
-    return _metadata(model_key(start)) is not None
+    return _find(model_key(start)) is not None
 
 
 def style_source(start: StartInput) -> tuple[str, str, int]:
@@ -63,17 +68,12 @@ def style_source(start: StartInput) -> tuple[str, str, int]:
         JobRefused: it was deleted or replaced since the job began.
     """
     assert start.style_blob is not None
-    container = data_account().container(layout.STYLES)
-    found = container.get_blob_client(start.style_blob)
-    properties = found.get_blob_properties() if found.exists() else None
+    properties = data_account().find_properties(layout.STYLES, start.style_blob)
     if properties is None or properties.etag != start.style_etag:
         raise JobRefused(f"style {start.style_blob!r} was deleted or replaced since the job began; submit it again")
     url = data_account().blob_sas_url(layout.STYLES, start.style_blob, "r", settings().sas_hours)
     return url, str(properties.etag), int(properties.size)
 
 
-def _metadata(key: str) -> dict[str, Any] | None:
-    blob = system_account().container(layout.MODELS).get_blob_client(layout.model_blob(key))
-    if not blob.exists():
-        return None
-    return blob.get_blob_properties().metadata
+def _find(key: str) -> BlobProperties | None:
+    return system_account().find_properties(layout.MODELS, layout.model_blob(key))

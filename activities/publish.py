@@ -6,7 +6,7 @@ from activities.storage import data_account, system_account
 from activities.version import code_version
 from contracts import layout
 from contracts.job import StartInput
-from contracts.ledger import Ledger
+from contracts.ledger import ChunkOutcome, Ledger
 from contracts.plan import Plan
 from contracts.provenance import Provenance
 from contracts.status import JobResult
@@ -24,10 +24,11 @@ def publish(publication: PublishInput) -> JobResult:
     """
     job, stitched = publication.job, publication.stitched
     plan = system_account().read_json(layout.JOBS, layout.plan_blob(job), Plan)
-    ledger = Ledger.from_chunks(job, plan.frame_count, read_outcomes(job))
+    outcomes = read_outcomes(job, plan)
+    ledger = Ledger.from_chunks(job, plan.frame_count, outcomes)
     data = data_account()
     data.write_json(layout.OUTPUTS, layout.output_blob(job, LEDGER_NAME), ledger)
-    data.write_json(layout.OUTPUTS, layout.output_blob(job, PROVENANCE_NAME), _provenance(publication, plan))
+    data.write_json(layout.OUTPUTS, layout.output_blob(job, PROVENANCE_NAME), _provenance(publication, plan, outcomes))
     return JobResult(
         job=job,
         output=stitched.output,
@@ -40,10 +41,9 @@ def publish(publication: PublishInput) -> JobResult:
     )
 
 
-def _provenance(publication: PublishInput, plan: Plan) -> Provenance:
+def _provenance(publication: PublishInput, plan: Plan, outcomes: list[ChunkOutcome]) -> Provenance:
     start = gpu_tasks.read_start(publication.job)
     model = models.model_ref(start)
-    outcomes = read_outcomes(publication.job)
     return Provenance(
         job=publication.job,
         request=start.request,
@@ -70,7 +70,8 @@ def _model_name(start: StartInput) -> str | None:
     """A built-in style's name, or the key that a later request may give as `model`."""
     if start.request.scorer != "style-transfer":
         return None
-    return start.request.style if start.style_blob is None and start.request.style else models.model_key(start)
+    style = models.builtin_style(start)
+    return style.name if style else models.model_key(start)
 
 
 def _source_md5(start: StartInput) -> str | None:

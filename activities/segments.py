@@ -6,9 +6,6 @@ a lost result message or a late duplicate all come to the same answer.
 
 from typing import Any
 
-from azure.core.exceptions import ResourceNotFoundError
-from azure.storage.blob import BlobClient, BlobProperties
-
 from activities.storage import system_account
 from contracts import layout
 from contracts.ledger import ChunkOutcome
@@ -45,12 +42,10 @@ def read_outcome(job: str, chunk: Chunk, segment: str) -> ChunkOutcome:
     Raises:
         WrongSegment: it does not exist, or holds something else.
     """
-    blob = system_account().container(layout.JOBS).get_blob_client(segment)
-    try:
-        properties = blob.get_blob_properties()
-    except ResourceNotFoundError:
-        raise WrongSegment(f"segment {segment} does not exist") from None
-    _check_frames(job, chunk, blob, properties)
+    properties = system_account().find_properties(layout.JOBS, segment)
+    if properties is None:
+        raise WrongSegment(f"segment {segment} does not exist")
+    _check_frames(job, chunk, segment, properties.size)
     return _outcome(chunk, segment, properties.size, properties.metadata)
 
 
@@ -61,11 +56,10 @@ def record(job: str, outcome: ChunkOutcome, result: GpuResult | None = None) -> 
     system_account().write_json(layout.JOBS, layout.outcome_blob(job, outcome.chunk), outcome)
 
 
-def _check_frames(job: str, chunk: Chunk, blob: BlobClient, properties: BlobProperties) -> None:
+def _check_frames(job: str, chunk: Chunk, segment: str, size: int) -> None:
+    blob = system_account().container(layout.JOBS).get_blob_client(segment)
     index = system_account().read_json(layout.JOBS, layout.index_blob(job), VideoIndex)
-    reader = RangedReader(
-        lambda offset, length: blob.download_blob(offset, length).readall(), properties.size, name=properties.name
-    )
+    reader = RangedReader(lambda offset, length: blob.download_blob(offset, length).readall(), size, name=segment)
     try:
         with reader as source:
             check_segment(source, index, chunk.first, chunk.last)

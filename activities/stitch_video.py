@@ -39,7 +39,8 @@ def stitch_video(run: RunRef) -> Stitched:
     """
     start = gpu_tasks.read_start(run.job)
     index = system_account().read_json(layout.JOBS, layout.index_blob(run.job), VideoIndex)
-    outcomes = read_outcomes(run.job)
+    plan = system_account().read_json(layout.JOBS, layout.plan_blob(run.job), Plan)
+    outcomes = read_outcomes(run.job, plan)
     _require_every_frame(run.job, index.frame_count, outcomes)
     with tempfile.TemporaryDirectory(prefix="stitch-") as folder:
         finished = Path(folder) / VIDEO_NAME
@@ -52,13 +53,8 @@ def stitch_video(run: RunRef) -> Stitched:
         return _upload(run.job, finished, audio)
 
 
-def read_outcomes(job: str) -> list[ChunkOutcome]:
-    """Every chunk's outcome, in frame order.
-
-    Raises:
-        JobRefused: a chunk has none.
-    """
-    plan = system_account().read_json(layout.JOBS, layout.plan_blob(job), Plan)
+def read_outcomes(job: str, plan: Plan) -> list[ChunkOutcome]:
+    """The outcomes of the plan's chunks, in frame order; a chunk without one is left out, and the ledger misses it."""
     with ThreadPoolExecutor(READERS) as readers:
         found = list(readers.map(lambda c: _outcome(job, c.index), plan.chunks))
     return [outcome for outcome in found if outcome is not None]

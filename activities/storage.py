@@ -11,7 +11,7 @@ from typing import Any
 
 from azure.core.exceptions import ResourceNotFoundError
 from azure.identity import DefaultAzureCredential
-from azure.storage.blob import BlobServiceClient, ContainerClient, ContentSettings
+from azure.storage.blob import BlobProperties, BlobServiceClient, ContainerClient, ContentSettings
 from azure.storage.queue import QueueServiceClient, TextBase64EncodePolicy
 
 from activities import sas
@@ -67,6 +67,13 @@ class Account:
 
     def write_text(self, container: str, blob: str, text: str) -> None:
         self.container(container).upload_blob(blob, text.encode(), overwrite=True, content_settings=JSON)
+
+    def find_properties(self, container: str, blob: str) -> BlobProperties | None:
+        """The blob's properties, or None where it does not exist."""
+        try:
+            return self.container(container).get_blob_client(blob).get_blob_properties()
+        except ResourceNotFoundError:
+            return None
 
     def exists(self, container: str, blob: str) -> bool:
         return self.container(container).get_blob_client(blob).exists()

@@ -30,7 +30,7 @@ def submit_chunk(task: TaskRef) -> Submitted:
 def _spec(task: TaskRef, chunk: Chunk) -> ScoreSpec:
     start = gpu_tasks.read_start(task.job)
     index = system_account().read_json(layout.JOBS, layout.index_blob(task.job), VideoIndex)
-    options = start.request.options
+    options = start.request.options.model_dump(include=set(ScorerOptions.model_fields))
     return ScoreSpec(
         identity=gpu_tasks.identity(task),
         source=gpu_tasks.video_source(start),
@@ -40,8 +40,6 @@ def _spec(task: TaskRef, chunk: Chunk) -> ScoreSpec:
         warm_up=chunk.warm_up,
         scorer=start.request.scorer,
         model=models.model_ref(start),
-        options=ScorerOptions(
-            max_dimension=options.max_dimension, strength=options.strength, keep_color=options.keep_color
-        ),
+        options=ScorerOptions.model_validate(options),
         to=gpu_tasks.destinations(task, layout.JOBS, layout.segment_blob(task.job, task.task, task.run)),
     )

@@ -1,6 +1,6 @@
 """The two queue messages: `gpu-tasks` asks for a task, `gpu-results` tells how it ended. Neither carries a SAS."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -14,16 +14,26 @@ FINISHED_EVENT = "gpu-task-finished"
 MAX_REASON_CHARACTERS = 2_000
 
 
-class GpuTask(Contract):
+class AboutTask(Contract):
+    """What names one attempt at one piece of GPU work; `instance_id` is the orchestration that awaits it."""
+
+    job: BatchId
+    task: BatchId
+    chunk: int | None
+    attempt: int = Field(ge=1)
+    instance_id: str
+
+    def about(self) -> dict[str, Any]:
+        """Just these fields, for another contract about the same task."""
+        return self.model_dump(include=set(AboutTask.model_fields))
+
+
+class GpuTask(AboutTask):
     """Asks the `gpu-tasks` trigger to create one Batch task; its spec is already in storage."""
 
     version: SchemaVersion = SCHEMA_VERSION
-    job: BatchId
     run: int = Field(default=1, ge=1)
-    task: BatchId
     chunk: int | None = None
-    attempt: int = Field(ge=1)
-    instance_id: str
 
 
 class StageSeconds(Contract):
@@ -42,15 +52,11 @@ class StageSeconds(Contract):
     total: float = 0.0
 
 
-class GpuResult(Contract):
+class GpuResult(AboutTask):
     """How a GPU task ended. `frames` lists (first, last) runs it wrote; `output_sha256` is of the uploaded blob."""
 
     version: SchemaVersion = SCHEMA_VERSION
-    job: BatchId
-    task: BatchId
     chunk: int | None = None
-    attempt: int = Field(ge=1)
-    instance_id: str
     outcome: Literal["succeeded", "failed"]
     reason: str | None = Field(default=None, max_length=MAX_REASON_CHARACTERS)
     frames: tuple[tuple[int, int], ...] = ()

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from contracts.job import StartInput
-from contracts.messages import GpuResult
+from contracts.messages import AboutTask, GpuResult
 from contracts.model import BatchId, Contract
 from contracts.provenance import AudioTrack
 
@@ -20,9 +20,10 @@ class RunRef(Contract):
     job: BatchId
     run: int = Field(ge=1)
 
-    @classmethod
-    def of(cls, start: StartInput) -> "RunRef":
-        return cls(job=start.job, run=start.run)
+    @staticmethod
+    def of(source: "StartInput | RunRef") -> "RunRef":
+        """The run that a start, or any step's input, is about."""
+        return RunRef(job=source.job, run=source.run)
 
 
 class Policy(Contract):
@@ -61,13 +62,8 @@ class ModelState(Contract):
     needed: Literal["none", "ready", "fit"]
 
 
-class TaskRef(RunRef):
-    """One attempt of one piece of GPU work; `chunk` is None for a fit. `instance_id` awaits its result."""
-
-    chunk: int | None
-    attempt: int = Field(ge=1)
-    task: BatchId
-    instance_id: str
+class TaskRef(RunRef, AboutTask):
+    """One attempt of one piece of GPU work; `chunk` is None for a fit."""
 
 
 class Submitted(Contract):

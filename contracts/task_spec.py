@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from contracts.model import SCHEMA_VERSION, BatchId, Contract, SchemaVersion, Sha256
+from contracts.messages import AboutTask
+from contracts.model import SCHEMA_VERSION, Contract, SchemaVersion, Sha256
 from contracts.video_index import VideoIndex
 
 SPEC_URL_VARIABLE = "ATELIER_TASK_SPEC_URL"
@@ -46,17 +47,12 @@ class SourceRef(Contract):
     size: int = Field(ge=1)
 
 
-class TaskIdentity(Contract):
-    """Who a task is, for its messages and its log. `instance_id` is the orchestration that awaits it.
+class TaskIdentity(AboutTask):
+    """Who a task is, for its messages and its log.
 
     `submitted_at` (Unix seconds, by the app's clock) tells the task how long it waited for a node.
     """
 
-    job: BatchId
-    task: BatchId
-    chunk: int | None
-    attempt: int = Field(ge=1)
-    instance_id: str
     submitted_at: float | None = None
 
 

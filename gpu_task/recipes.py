@@ -1,6 +1,6 @@
 """How a style is fitted, by name. A recipe's name is part of a model's address: change a number, change the name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 
@@ -40,59 +40,36 @@ class Recipe:
     seed: int = 0
 
 
-RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe
-    for recipe in (
-        Recipe(
-            name="squeezenet-v1",
-            features="squeezenet",
-            steps=1500,
-            crop=192,
-            batch=1,
-            style_size=600,
-            zoom=(0.6, 1.6),
-            content=0.25,
-            variation=0.1,
-            consistency=0.9,
-        ),
-        Recipe(  # the styles that ship: frames they will never see, so more steps
-            name="builtin-v1",
-            features="squeezenet",
-            steps=3500,
-            crop=192,
-            batch=1,
-            style_size=600,
-            zoom=(0.6, 1.6),
-            content=0.25,
-            variation=0.1,
-            consistency=0.9,
-        ),
-        Recipe(
-            name="patches-v1",
-            features="patches",
-            steps=550,
-            crop=128,
-            batch=1,
-            style_size=384,
-            zoom=(0.6, 1.6),
-            content=1.0,
-            variation=0.0,
-            consistency=0.4,
-        ),
-        Recipe(  # seconds, not minutes: does this painting go through at all, and in which colours?
-            name="patches-draft",
-            features="patches",
-            steps=40,
-            crop=96,
-            batch=1,
-            style_size=192,
-            zoom=(0.6, 1.6),
-            content=1.0,
-            variation=0.0,
-            consistency=0.4,
-        ),
-    )
-}
+SQUEEZENET = Recipe(
+    name="squeezenet-v1",
+    features="squeezenet",
+    steps=1500,
+    crop=192,
+    batch=1,
+    style_size=600,
+    zoom=(0.6, 1.6),
+    content=0.25,
+    variation=0.1,
+    consistency=0.9,
+)
+PATCHES = Recipe(
+    name="patches-v1",
+    features="patches",
+    steps=550,
+    crop=128,
+    batch=1,
+    style_size=384,
+    zoom=(0.6, 1.6),
+    content=1.0,
+    variation=0.0,
+    consistency=0.4,
+)
+# The styles that ship: frames they will never see, so more steps.
+BUILTIN = replace(SQUEEZENET, name="builtin-v1", steps=3500)
+# Seconds, not minutes: does this painting go through at all, and in which colours?
+DRAFT = replace(PATCHES, name="patches-draft", steps=40, crop=96, style_size=192)
+
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (SQUEEZENET, BUILTIN, PATCHES, DRAFT)}
 
 
 def find_recipe(name: str) -> Recipe:

@@ -32,8 +32,7 @@ def run(spec: ScoreSpec | FitSpec, folder: Path, timings: Timings) -> GpuResult:
         found = {"outcome": "succeeded", "output_sha256": written.sha256, "output_bytes": written.size}
         if written.frames:
             found["frames"] = (written.frames,)
-    known = identity.model_dump(exclude={"submitted_at"})
-    return GpuResult(**known, **found, seconds=timings.seconds(), **dataclasses.asdict(machine))
+    return GpuResult(**identity.about(), **found, seconds=timings.seconds(), **dataclasses.asdict(machine))
 
 
 def _do(spec: ScoreSpec | FitSpec, folder: Path, timings: Timings, machine: Machine) -> outcome.Written:

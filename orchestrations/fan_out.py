@@ -54,7 +54,7 @@ def fan_out(
 def score_group(ctx: OrchestrationContext, payload: dict[str, Any]) -> Step[dict[str, Any]]:
     """Sub-orchestration `score_group`: the chunks of one group; returns the sum of their reports."""
     group = GroupInput.model_validate(payload)
-    run = RunRef(job=group.job, run=group.run)
+    run = RunRef.of(group)
     try:
         report = yield from fan_out(ctx, run, range(group.first_chunk, group.last_chunk + 1), group.policy)
     except JobFailed as failure:

@@ -118,15 +118,7 @@ def _verify(ctx: OrchestrationContext, verify: str, task: TaskRef, result: GpuRe
 
 
 def _lost(task: TaskRef) -> GpuResult:
-    return GpuResult(
-        job=task.job,
-        task=task.task,
-        chunk=task.chunk,
-        attempt=task.attempt,
-        instance_id=task.instance_id,
-        outcome="failed",
-        reason=f"task {task.task} never reached Batch",
-    )
+    return GpuResult(**task.about(), outcome="failed", reason=f"task {task.task} never reached Batch")
 
 
 def _summary(reasons: list[str]) -> str:

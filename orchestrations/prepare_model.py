@@ -13,7 +13,7 @@ from orchestrations.gpu_task import GpuWork, do_gpu_work
 def prepare_model(ctx: OrchestrationContext, payload: dict[str, Any]) -> Step[dict[str, Any]]:
     """Returns a ChunkReport of the fit; one that used no GPU time where nothing had to be fitted."""
     fit = FitInput.model_validate(payload)
-    run = RunRef(job=fit.job, run=fit.run)
+    run = RunRef.of(fit)
     try:
         state = yield from call(ctx, "find_model", run, ModelState)
         if state.needed != "fit":

@@ -15,7 +15,7 @@ def score_chunk(ctx: OrchestrationContext, payload: dict[str, Any]) -> Step[dict
     """Returns a ChunkReport; a chunk that keeps failing is reported, not raised: its parent decides."""
     chunk = ChunkInput.model_validate(payload)
     work = GpuWork(
-        run=RunRef(job=chunk.job, run=chunk.run),
+        run=RunRef.of(chunk),
         chunk=chunk.chunk,
         submit="submit_chunk",
         verify="verify_chunk",

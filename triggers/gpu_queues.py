@@ -70,7 +70,8 @@ def on_gpu_task_poison(message: func.QueueMessage, client: df.SyncDurableFunctio
         return
     reason = f"task {task.task} could not be submitted to Batch: {_remembered(task)}"
     name = archive(queue, message, reason)
-    _tell(client, _failed(task, f"{reason}; the message is kept as {layout.DEADLETTER}/{name}"))
+    told = f"{reason}; the message is kept as {layout.DEADLETTER}/{name}"
+    _tell(client, GpuResult(**task.about(), outcome="failed", reason=told))
 
 
 @bp.function_name("on_gpu_result_poison")
@@ -111,15 +112,3 @@ def _tell(client: df.SyncDurableFunctionsClient, result: GpuResult) -> None:
         if error.code() != grpc.StatusCode.NOT_FOUND:
             raise
         log.warning("the result of task %s came too late: %s is gone", result.task, result.instance_id)
-
-
-def _failed(task: GpuTask, reason: str) -> GpuResult:
-    return GpuResult(
-        job=task.job,
-        task=task.task,
-        chunk=task.chunk,
-        attempt=task.attempt,
-        instance_id=task.instance_id,
-        outcome="failed",
-        reason=reason,
-    )
