@@ -3,22 +3,21 @@
 from activities import batch as batch_service
 from activities.storage import system_account
 from contracts import layout
-from contracts.model import canonical_json
-from contracts.steps import Ended, EndInput
+from contracts.steps import Ended, EndInput, RunEnd
 
 
 def end_run(end: EndInput) -> Ended:
-    """Mark the run as over and end its Batch job; of a run that finished, remove the intermediates too.
+    """Mark the run as over and end its Batch job; unless it failed, remove the intermediates too.
 
     A failed run keeps its finished segments: starting the job again reuses them. Logs are kept.
     """
     system = system_account()
-    marker = canonical_json({"reason": end.reason})
-    system.write_text(layout.JOBS, layout.ended_blob(end.job, end.run), marker)
+    marker = RunEnd(outcome=end.outcome, reason=end.reason)
+    system.write_json(layout.JOBS, layout.ended_blob(end.job, end.run), marker)
     batch_service.end_job(layout.batch_job(end.job, end.run))
     system.delete_prefix(layout.JOBS, f"{end.job}/specs/")
     system.delete_prefix(layout.JOBS, layout.progress_prefix(end.job))
-    if end.reason is None:
+    if end.outcome != "failed":
         system.delete_prefix(layout.JOBS, layout.segment_prefix(end.job))
         system.delete_prefix(layout.JOBS, layout.outcome_prefix(end.job))
     return Ended(job=end.job, run=end.run)

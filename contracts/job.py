@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from contracts.frame_runs import FrameRun
 from contracts.model import BatchId, Contract, Sha256, digest
 from contracts.task_spec import ScorerOptions
 
@@ -32,12 +33,16 @@ class JobOptions(ScorerOptions):
     """Everything about a job but its input and style.
 
     `chunk_size` is in frames (None: the planner decides). `max_cost` is in the currency of the node price setting
-    (None: no cap). `on_bad_frame` says what happens to a frame that cannot be scored; with `fail` none may be bad.
+    (None: no cap). `on_bad_frame` says what happens to a frame that cannot be scored: `fail` the job, `hold` the scored
+    frame before, or pass the `source` frame through; never more than `max_bad_frames` of them in the whole video, nor
+    `max_bad_run` one after the other.
     """
 
     chunk_size: int | None = Field(default=None, ge=1)
-    on_bad_frame: Literal["fail"] = "fail"
-    max_bad_frames: Literal[0] = 0
+    on_bad_frame: Literal["fail", "hold", "source"] = "fail"
+    # 300: a group of pictures is at most 250 frames with x264's defaults, and one damaged byte can spoil all of it.
+    max_bad_frames: int = Field(default=1_000, ge=0)
+    max_bad_run: int = Field(default=300, ge=0)
     max_cost: float | None = Field(default=None, gt=0)
 
 
@@ -46,13 +51,26 @@ class JobRequest(Contract):
 
     `model` names weights fitted by an earlier job instead (`model` in that job's provenance.json). A `scorer` of
     `identity` returns frames unchanged and takes neither: it measures what the system itself costs.
+
+    `frames` (first, last) scores only those and takes all others from the result of `base`, a finished job of the same
+    video.
     """
 
     video: BlobName
     style: StyleName | None = None
     model: Sha256 | None = None
     scorer: Literal["style-transfer", "identity"] = "style-transfer"
+    frames: FrameRun | None = None
+    base: BatchId | None = None
     options: JobOptions = JobOptions()
+
+    @model_validator(mode="after")
+    def _range_with_base(self) -> Self:
+        if (self.frames is None) != (self.base is None):
+            raise ValueError("frames: a range needs a base to take the other frames from, and a base a range")
+        if self.frames is not None and not 0 <= self.frames[0] <= self.frames[1]:
+            raise ValueError(f"frames: {self.frames[0]}..{self.frames[1]} is no range; give first and last, from 0 on")
+        return self
 
     @model_validator(mode="after")
     def _style_where_needed(self) -> Self:
@@ -78,6 +96,8 @@ class StartInput(Contract):
     """The orchestrator's input: a checked request, pinned to the versions of its blobs that the door saw.
 
     `run` counts the times this job was started: 1, and one more whenever a failed or cancelled job is started again.
+    `uploader` is whom the limit on concurrent jobs is about; `door` where the job came from: an upload has nobody to
+    answer to, so what goes wrong is left beside it as `<name>.error.json`.
     """
 
     job: BatchId
@@ -87,6 +107,8 @@ class StartInput(Contract):
     video_bytes: int = Field(ge=0)
     style_etag: str | None = None
     style_blob: str | None = None
+    uploader: str = "unknown"
+    door: Literal["http", "upload"] = "http"
 
 
 def field_errors(error: Any) -> list[dict[str, str]]:

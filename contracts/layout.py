@@ -5,6 +5,8 @@ Two accounts, so that what users may reach and what only the system touches neve
 
 import re
 
+from contracts.frame_runs import FrameRun
+
 # Data account: users may be given access to these.
 VIDEOS, STYLES, IMAGES, OUTPUTS = "videos", "styles", "images", "outputs"
 # System account: never.
@@ -17,8 +19,13 @@ def chunk_name(chunk: int) -> str:
     return f"c{chunk:05d}"
 
 
-def chunk_task(chunk: int, attempt: int) -> str:
-    return f"{chunk_name(chunk)}-a{attempt}"
+def piece_name(chunk: int, piece: FrameRun | None) -> str:
+    """`c00003`, or `c00003-100-149` for frames 100..149 of it."""
+    return chunk_name(chunk) if piece is None else f"{chunk_name(chunk)}-{piece[0]}-{piece[1]}"
+
+
+def chunk_task(chunk: int, piece: FrameRun | None, attempt: int) -> str:
+    return f"{piece_name(chunk, piece)}-a{attempt}"
 
 
 def fit_task(attempt: int) -> str:
@@ -53,7 +60,7 @@ def plan_blob(job: str) -> str:
 
 
 def ended_blob(job: str, run: int) -> str:
-    """Present once a run is over: whatever of it still wakes up stops."""
+    """Present once a run is over, with how it ended (`RunEnd`): whatever of it still wakes up stops."""
     return f"{job}/ended-r{run}.json"
 
 
@@ -66,12 +73,26 @@ def submission_error_blob(job: str, task: str, run: int) -> str:
     return f"{job}/specs/r{run}-{task}.error.txt"
 
 
-def outcome_prefix(job: str) -> str:
-    return f"{job}/outcomes/"
+def outcome_prefix(job: str, chunk: int | None = None) -> str:
+    """All outcomes of a job, or those of one chunk and its pieces."""
+    return f"{job}/outcomes/" + ("" if chunk is None else chunk_name(chunk))
 
 
-def outcome_blob(job: str, chunk: int) -> str:
-    return f"{job}/outcomes/{chunk_name(chunk)}.json"
+def outcome_blob(job: str, chunk: int, piece: FrameRun | None = None) -> str:
+    return f"{job}/outcomes/{piece_name(chunk, piece)}.json"
+
+
+def active_prefix(uploader: str) -> str:
+    return f"active/{uploader}/"
+
+
+def active_blob(uploader: str, job: str) -> str:
+    """Present while a job of this uploader is under way; `uploader` is a digest, fit for a blob name."""
+    return f"active/{uploader}/{job}"
+
+
+def deadletter_blob(queue: str, entry: str) -> str:
+    return f"{queue}/{entry}.json"
 
 
 def segment_prefix(job: str, chunk: int | None = None) -> str:

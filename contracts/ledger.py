@@ -5,19 +5,44 @@ from typing import Literal
 
 from pydantic import Field
 
+from contracts import frame_runs
+from contracts.frame_runs import FrameRun
 from contracts.messages import StageSeconds
 from contracts.model import SCHEMA_VERSION, BatchId, Contract, SchemaVersion, Sha256
 
-Outcome = Literal["scored"]
+# `held`: the frame before stands for it. `source`: passed through as it is in the source. `reused`: taken from the
+# result of an earlier job.
+Outcome = Literal["scored", "held", "source", "reused"]
+
+# A reason is repeated for every run it is about, in statuses of 16 KB.
+MAX_BAD_REASON_CHARACTERS = 300
+
+
+class BadRun(Contract):
+    """Frames `first`..`last` (inclusive) that could not be scored, what stands in for them, and why."""
+
+    first: int = Field(ge=0)
+    last: int = Field(ge=0)
+    outcome: Literal["held", "source"]
+    reason: str = Field(max_length=MAX_BAD_REASON_CHARACTERS)
+
+    @property
+    def run(self) -> FrameRun:
+        return self.first, self.last
 
 
 class ChunkOutcome(Contract):
-    """What one chunk's sub-orchestration returns: the segment that holds its frames, and what it cost."""
+    """The segment that holds the frames of a chunk, or of a `piece` of one that was split, and what it cost.
+
+    `replaced` lists the frames in it that were not scored.
+    """
 
     chunk: int = Field(ge=0)
     first: int = Field(ge=0)
     last: int = Field(ge=0)
-    outcome: Outcome = "scored"
+    piece: FrameRun | None = None
+    outcome: Literal["scored", "reused"] = "scored"
+    replaced: tuple[BadRun, ...] = ()
     attempt: int = Field(ge=1)
     task: BatchId
     segment: str
@@ -37,6 +62,7 @@ class LedgerEntry(Contract):
     chunk: int
     attempt: int
     task: BatchId
+    reason: str | None = None
 
 
 class LedgerIncomplete(ValueError):
@@ -62,13 +88,15 @@ class Ledger(Contract):
         Raises:
             LedgerIncomplete: a frame is missing or is there twice.
         """
-        entries = tuple(
-            LedgerEntry(first=c.first, last=c.last, outcome=c.outcome, chunk=c.chunk, attempt=c.attempt, task=c.task)
-            for c in sorted(chunks, key=lambda c: c.first)
-        )
+        entries = tuple(entry for chunk in sorted(chunks, key=lambda c: c.first) for entry in _entries(chunk))
         ledger = cls(job=job, frame_count=frame_count, entries=entries)
         ledger.require_complete()
         return ledger
+
+    @property
+    def bad_runs(self) -> tuple[FrameRun, ...]:
+        """Frames that were not scored, runs that touch made one, across chunks too."""
+        return frame_runs.merged((e.first, e.last) for e in self.entries if e.outcome in ("held", "source"))
 
     def require_complete(self) -> None:
         """Every frame 0..frame_count-1 exactly once, or LedgerIncomplete."""
@@ -86,3 +114,23 @@ class Ledger(Contract):
             problems.append(f"frames {self.frame_count}..{expected - 1} are not in the source")
         if problems:
             raise LedgerIncomplete(problems, self.frame_count)
+
+
+def _entries(outcome: ChunkOutcome) -> list[LedgerEntry]:
+    """A segment's frames as runs of one outcome each, in order."""
+
+    def entry(first: int, last: int, became: Outcome, reason: str | None = None) -> LedgerEntry:
+        return LedgerEntry(
+            first=first,
+            last=last,
+            outcome=became,
+            chunk=outcome.chunk,
+            attempt=outcome.attempt,
+            task=outcome.task,
+            reason=reason,
+        )
+
+    bad = [entry(run.first, run.last, run.outcome, run.reason) for run in outcome.replaced]
+    rest = frame_runs.without((outcome.first, outcome.last), [run.run for run in outcome.replaced])
+    good = [entry(first, last, outcome.outcome) for first, last in rest]
+    return sorted([*bad, *good], key=lambda entry: entry.first)

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from contracts.frame_runs import FrameRun
 from contracts.model import SCHEMA_VERSION, BatchId, Contract, SchemaVersion, Sha256
 
 GPU_TASKS_QUEUE = "gpu-tasks"
@@ -12,14 +13,20 @@ FINISHED_EVENT = "gpu-task-finished"
 
 # Azure Storage queues take 64 KiB of base64 text: 48 KiB of JSON. A reason is cut far below that.
 MAX_REASON_CHARACTERS = 2_000
+# Runs of bad frames that one message names: about 8 KB of JSON. What is beyond them the next attempt finds.
+MAX_BAD_RUNS = 500
 
 
 class AboutTask(Contract):
-    """What names one attempt at one piece of GPU work; `instance_id` is the orchestration that awaits it."""
+    """What names one attempt at one piece of GPU work; `instance_id` is the orchestration that awaits it.
+
+    `chunk` is None for a fit. `piece` is None where the task is about the whole chunk, else the part of its frames.
+    """
 
     job: BatchId
     task: BatchId
     chunk: int | None
+    piece: FrameRun | None = None
     attempt: int = Field(ge=1)
     instance_id: str
 
@@ -53,13 +60,20 @@ class StageSeconds(Contract):
 
 
 class GpuResult(AboutTask):
-    """How a GPU task ended. `frames` lists (first, last) runs it wrote; `output_sha256` is of the uploaded blob."""
+    """How a GPU task ended. `frames` lists the runs it wrote; `output_sha256` is of the uploaded blob.
+
+    A failure's `cause` is `frame` where `bad_frames` of the source cannot be decoded or scored (trying again cannot
+    help, and the rest of the chunk is fine), `job` where no frame of this job can be scored (trying again cannot help
+    either), None where it is not known.
+    """
 
     version: SchemaVersion = SCHEMA_VERSION
     chunk: int | None = None
     outcome: Literal["succeeded", "failed"]
     reason: str | None = Field(default=None, max_length=MAX_REASON_CHARACTERS)
-    frames: tuple[tuple[int, int], ...] = ()
+    cause: Literal["frame", "job"] | None = None
+    bad_frames: tuple[FrameRun, ...] = Field(default=(), max_length=MAX_BAD_RUNS)
+    frames: tuple[FrameRun, ...] = ()
     output_sha256: Sha256 | None = None
     output_bytes: int = Field(default=0, ge=0)
     seconds: StageSeconds = StageSeconds()

@@ -10,13 +10,15 @@ from contracts.model import Contract
 class Chunk(Contract):
     """Frames `first`..`last` (inclusive) of the source, scored by one GPU task.
 
-    `warm_up` frames before `first` are decoded and scored but not written: for models with memory.
+    `warm_up` frames before `first` are decoded and scored but not written: for models with memory. A chunk with
+    `reuse` is not scored: its frames are taken from the result of the job's `base`.
     """
 
     index: int = Field(ge=0)
     first: int = Field(ge=0)
     last: int = Field(ge=0)
     warm_up: int = Field(default=0, ge=0)
+    reuse: bool = False
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

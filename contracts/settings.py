@@ -63,6 +63,23 @@ class Settings:
         "MAX_FRAMES", 1_000_000, "Most frames of one video; the default is 9 hours at 30 a second"
     )
     max_pixels: int = _setting("MAX_PIXELS", 8192 * 4320, "Most pixels of one frame")
+    max_upload_bytes: int = _setting(
+        "MAX_UPLOAD_BYTES", 200 * 1024**3, "Largest video file; the default, 200 GiB, is 4 hours of ProRes 422"
+    )
+    max_duration_seconds: float = _setting("MAX_DURATION_SECONDS", 6 * 3600.0, "Longest video, in seconds")
+    max_style_bytes: int = _setting("MAX_STYLE_BYTES", 64 * 1024**2, "Largest style image file")
+    max_style_pixels: int = _setting(
+        "MAX_STYLE_PIXELS", 100_000_000, "Most pixels of a style image, read from its header before it is decoded"
+    )
+    max_concurrent_jobs: int = _setting(
+        "MAX_CONCURRENT_JOBS", 50, "Most jobs of one uploader under way at once; 0 for no limit"
+    )
+    max_job_cost: float = _setting(
+        "MAX_JOB_COST", 0.0, "Highest expected cost of one job, in the currency of NODE_PRICE_PER_HOUR; 0 for no limit"
+    )
+    guard_seconds: float = _setting(
+        "GUARD_SECONDS", 5.0, "Seconds between looks for a job that was terminated from outside"
+    )
     fit_recipe: str = _setting(
         "FIT_RECIPE", "squeezenet-v1", "Recipe that fits an uploaded style: see gpu_task/recipes.py"
     )

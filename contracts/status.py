@@ -4,13 +4,22 @@ from typing import Literal
 
 from pydantic import Field
 
+from contracts.ledger import BadRun
 from contracts.model import Contract
 
-Phase = Literal["starting", "probing", "preparing", "scoring", "stitching", "publishing", "finished", "failed"]
+Phase = Literal[
+    "starting", "probing", "preparing", "scoring", "stitching", "publishing", "finished", "failed", "cancelled"
+]
+
+# Runs of bad frames that a status names; the ledger has them all.
+MOST_BAD_RUNS = 20
 
 
 class JobStatus(Contract):
-    """`seconds_left` is None while nothing has been measured. `cost` counts node time so far, failures included."""
+    """`seconds_left` is None while nothing has been measured. `cost` counts node time so far, failures included.
+
+    `bad_frames` counts frames that were held or passed through; `bad_runs` names the first runs of them.
+    """
 
     phase: Phase = "starting"
     video: str
@@ -20,6 +29,8 @@ class JobStatus(Contract):
     frames: int = 0
     frames_done: int = 0
     retries: int = 0
+    bad_frames: int = 0
+    bad_runs: tuple[BadRun, ...] = Field(default=(), max_length=MOST_BAD_RUNS)
     seconds_left: float | None = None
     expected_seconds: float | None = None
     cost: float = 0.0
@@ -35,6 +46,7 @@ class JobResult(Contract):
     ledger: str
     provenance: str
     frames: int
+    bad_frames: int = 0
     output_bytes: int
     output_sha256: str
     cost: float

@@ -8,10 +8,14 @@ from typing import Literal
 
 from pydantic import Field
 
+from contracts.frame_runs import FrameRun
 from contracts.job import StartInput
+from contracts.ledger import BadRun
 from contracts.messages import AboutTask, GpuResult
 from contracts.model import BatchId, Contract
 from contracts.provenance import AudioTrack
+from contracts.status import MOST_BAD_RUNS
+from contracts.task_spec import Replacement
 
 
 class RunRef(Contract):
@@ -27,7 +31,7 @@ class RunRef(Contract):
 
 
 class Policy(Contract):
-    """The settings that the workflow itself needs; read once per run, so that a replay never sees others."""
+    """The settings and options that the workflow itself needs; read once per run: a replay never sees others."""
 
     max_attempts: int = Field(ge=1)
     poll_seconds: float = Field(gt=0)
@@ -36,6 +40,9 @@ class Policy(Contract):
     workers: int = Field(ge=1)
     slots_per_node: int = Field(ge=1)
     node_price_per_hour: float = Field(ge=0)
+    on_bad_frame: Literal["fail", "hold", "source"] = "fail"
+    max_bad_frames: int = Field(default=0, ge=0)
+    max_bad_run: int = Field(default=0, ge=0)
 
 
 class Probed(Contract):
@@ -63,18 +70,30 @@ class ModelState(Contract):
 
 
 class TaskRef(RunRef, AboutTask):
-    """One attempt of one piece of GPU work; `chunk` is None for a fit."""
+    """One attempt of one piece of GPU work; `chunk` is None for a fit.
+
+    `replacement` names frames that this attempt shall not score, and `bad_reason` says what is wrong with them.
+    """
+
+    replacement: Replacement | None = None
+    bad_reason: str | None = None
 
 
 class Submitted(Contract):
     """Result of `submit_chunk` and `submit_fit`.
 
-    `submitted`: a task is on its way. `done`: an earlier run or attempt has finished this work. `ended`: the run is
-    over (failed or cancelled) and nothing more is to be done for it. `frames` counts what `done` covers.
+    `submitted`: a task is on its way. `done`: an earlier run or attempt has finished this work. `partial`: it has
+    finished some of it, `missing` is left. `ended`: the run is over (failed or cancelled) and nothing more is to be
+    done for it. `span` is what the task is about; `frames` counts what is finished, `bad_frames` and `bad_runs` those
+    of them that were not scored.
     """
 
-    state: Literal["submitted", "done", "ended"]
+    state: Literal["submitted", "done", "partial", "ended"]
+    span: FrameRun | None = None
+    missing: tuple[FrameRun, ...] = ()
     frames: int = 0
+    bad_frames: int = 0
+    bad_runs: tuple[BadRun, ...] = Field(default=(), max_length=MOST_BAD_RUNS)
 
 
 class Inspection(Contract):
@@ -96,11 +115,13 @@ class Check(TaskRef):
 class Verdict(Contract):
     """Result of a verification; `problem` says what is wrong with the output, and is None where nothing is.
 
-    `frames` counts the frames that the output holds.
+    `frames` counts the frames that the output holds, `bad_frames` and `bad_runs` those of them that were not scored.
     """
 
     problem: str | None = None
     frames: int = 0
+    bad_frames: int = 0
+    bad_runs: tuple[BadRun, ...] = Field(default=(), max_length=MOST_BAD_RUNS)
 
 
 class Ended(RunRef):
@@ -108,7 +129,10 @@ class Ended(RunRef):
 
 
 class ChunkReport(Contract):
-    """What a chunk's sub-orchestration returns; a group's is the sum of its chunks'. Seconds are of GPU tasks."""
+    """What a chunk's sub-orchestration returns; a group's is the sum of its chunks'. Seconds are of GPU tasks.
+
+    `bad_frames` counts frames that were not scored; `bad_runs` names the first runs of them.
+    """
 
     ok: bool
     chunks: int = 1
@@ -116,6 +140,8 @@ class ChunkReport(Contract):
     retries: int = 0
     seconds: float = 0.0
     wasted_seconds: float = 0.0
+    bad_frames: int = 0
+    bad_runs: tuple[BadRun, ...] = Field(default=(), max_length=MOST_BAD_RUNS)
     reason: str | None = Field(default=None, max_length=4_000)
 
 
@@ -159,9 +185,43 @@ class PublishInput(RunRef):
 
 
 class EndInput(RunRef):
-    """Input of `end_run`. `reason` is None for a run that finished; its intermediates are removed."""
+    """Input of `end_run`. `reason` is None for a run that finished."""
 
-    reason: str | None
+    outcome: Literal["finished", "failed", "cancelled"]
+    reason: str | None = None
+
+
+class RunEnd(Contract):
+    """How a run ended: the content of its `ended` blob. Seconds are of GPU tasks, cost is that of their nodes."""
+
+    outcome: Literal["finished", "failed", "cancelled"]
+    reason: str | None = None
+    seconds: float = 0.0
+    cost: float = 0.0
+
+
+class RunState(Contract):
+    """Result of `check_run`. `over`: the workflow itself has ended the run, or there is no such run any more.
+
+    `terminated`: someone ended the orchestration from outside, so that nobody has cleaned up after it.
+    """
+
+    state: Literal["running", "over", "terminated"]
+
+
+class Burial(TaskRef):
+    """Input of `bury_task`: GPU work given up for good, kept as a dead letter. Times are ISO 8601, UTC."""
+
+    reason: str
+    bad_frames: tuple[FrameRun, ...] = ()
+    first_failed: str
+    last_failed: str
+
+
+class Buried(Contract):
+    """Result of `bury_task`: the dead letter's blob."""
+
+    blob: str
 
 
 class Refused(Contract):

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from contracts.frame_runs import FrameRun
 from contracts.messages import AboutTask
 from contracts.model import SCHEMA_VERSION, Contract, SchemaVersion, Sha256
 from contracts.video_index import VideoIndex
@@ -67,10 +68,24 @@ class Destinations(Contract):
     results_queue: str
 
 
+class Replacement(Contract):
+    """`frames` of a task that are not scored, and what stands in for them.
+
+    `hold`: the scored frame before (at the very start of the video, the one after). `source`: the frame as it is in
+    the source, or held where the source has nothing to decode. Frames of `avoid` are known to be bad too and lie
+    outside the task: they are not to be held.
+    """
+
+    frames: tuple[FrameRun, ...] = Field(min_length=1)
+    by: Literal["hold", "source"]
+    avoid: tuple[FrameRun, ...] = ()
+
+
 class ScoreSpec(Contract):
     """Score frames `first`..`last` of `source` and upload them as one MP4 segment.
 
-    `index` is the window of the source's index that holds the warm-up frames and the chunk.
+    `index` is the window of the source's index that holds the warm-up frames and the chunk; with a `replacement`, also
+    the frames around it that may be held.
     """
 
     version: SchemaVersion = SCHEMA_VERSION
@@ -81,6 +96,7 @@ class ScoreSpec(Contract):
     first: int
     last: int
     warm_up: int = 0
+    replacement: Replacement | None = None
     scorer: str
     model: ModelRef | None
     options: ScorerOptions

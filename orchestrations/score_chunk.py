@@ -19,7 +19,7 @@ def score_chunk(ctx: OrchestrationContext, payload: dict[str, Any]) -> Step[dict
         chunk=chunk.chunk,
         submit="submit_chunk",
         verify="verify_chunk",
-        task_name=partial(layout.chunk_task, chunk.chunk),
+        task_name=partial(layout.chunk_task, chunk.chunk, None),
     )
     try:
         report = yield from do_gpu_work(ctx, work, chunk.policy)

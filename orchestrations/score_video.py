@@ -81,4 +81,11 @@ def _prepare(ctx: OrchestrationContext, run: RunRef, policy: Policy) -> Step[Chu
 
 def _end(ctx: OrchestrationContext, start: StartInput, reason: str | None) -> Step[Ended]:
     run = RunRef.of(start)
-    return (yield from call(ctx, "end_run", EndInput(job=run.job, run=run.run, reason=reason), Ended))
+    return (
+        yield from call(
+            ctx,
+            "end_run",
+            EndInput(job=run.job, run=run.run, outcome="failed" if reason else "finished", reason=reason),
+            Ended,
+        )
+    )

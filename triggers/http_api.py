@@ -69,7 +69,7 @@ def cancel_job(req: func.HttpRequest, client: df.SyncDurableFunctionsClient) -> 
         return _json({"errors": [{"field": "job", "value": state.instance_id, "problem": problem}]}, 409)
     pinned = StartInput.model_validate(state.get_input())
     client.terminate_orchestration(state.instance_id, output="cancelled", recursive=True)
-    end_run(EndInput(job=pinned.job, run=pinned.run, reason="cancelled"))
+    end_run(EndInput(job=pinned.job, run=pinned.run, outcome="cancelled"))
     return _json({"job": state.instance_id, "runtimeStatus": "Terminated"}, 202)
 
 

@@ -61,7 +61,9 @@ def test_an_unknown_key_is_named() -> None:
         ({"strength": float("nan")}, "options.strength"),
         ({"max_dimension": 8}, "options.max_dimension"),
         ({"max_cost": 0}, "options.max_cost"),
-        ({"on_bad_frame": "hold"}, "options.on_bad_frame"),
+        ({"on_bad_frame": "skip"}, "options.on_bad_frame"),
+        ({"max_bad_frames": -1}, "options.max_bad_frames"),
+        ({"max_bad_run": "x"}, "options.max_bad_run"),
     ],
 )
 def test_an_option_out_of_range_is_named(options: dict[str, object], field: str) -> None:
@@ -74,3 +76,10 @@ def test_style_transfer_takes_a_style_or_a_model_and_identity_neither() -> None:
     assert "takes none" in problems(scorer="identity")["request"]
     assert request(style=None, scorer="identity").style is None
     assert request(style=None, model="0" * 64).model == "0" * 64
+
+
+def test_a_range_and_the_result_it_is_set_into_go_together() -> None:
+    assert request(frames=[10, 20], base="clip-0123456789abcdef").frames == (10, 20)
+    assert "needs a base" in problems(frames=[10, 20])["request"]
+    assert "a base a range" in problems(base="clip-0123456789abcdef")["request"]
+    assert "20..10 is no range" in problems(frames=[20, 10], base="clip-0123456789abcdef")["request"]

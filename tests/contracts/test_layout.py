@@ -4,7 +4,8 @@ from contracts import layout
 
 
 def test_a_task_id_is_a_batch_id_of_at_most_64_characters() -> None:
-    assert layout.chunk_task(12345, 3) == "c12345-a3"
+    assert layout.chunk_task(12345, None, 3) == "c12345-a3"
+    assert layout.chunk_task(3, (100, 149), 1) == "c00003-100-149-a1"
     assert len(layout.batch_job("x" * 41, 12)) <= 64
 
 

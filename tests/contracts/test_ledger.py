@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.ledger import ChunkOutcome, Ledger, LedgerIncomplete
+from contracts.ledger import BadRun, ChunkOutcome, Ledger, LedgerIncomplete
 
 
 def outcome(chunk: int, first: int, last: int) -> ChunkOutcome:
@@ -53,3 +53,20 @@ def test_a_ledger_passes_only_if_every_frame_is_there_exactly_once(runs: list[li
         assert not complete
     else:
         assert complete
+
+
+def test_frames_that_were_not_scored_are_entries_of_their_own_with_their_reason() -> None:
+    held = BadRun(first=2, last=3, outcome="held", reason="damaged")
+    passed = BadRun(first=4, last=4, outcome="source", reason="the scorer crashed")
+    chunks = [
+        outcome(0, 0, 3).model_copy(update={"replaced": (held,)}),
+        outcome(1, 4, 9).model_copy(update={"replaced": (passed,), "outcome": "reused"}),
+    ]
+    ledger = Ledger.from_chunks("job", 10, chunks)
+    assert [(e.first, e.last, e.outcome, e.reason) for e in ledger.entries] == [
+        (0, 1, "scored", None),
+        (2, 3, "held", "damaged"),
+        (4, 4, "source", "the scorer crashed"),
+        (5, 9, "reused", None),
+    ]
+    assert ledger.bad_runs == ((2, 4),)  # one run for whoever watches, though two chunks meet in it
