@@ -106,10 +106,23 @@ class SegmentWriter:
                 f"{self.path.name}: frame {self._frames[self.written]} is {rgb.dtype} {list(rgb.shape)}; "
                 f"the segment takes uint8 [{height}, {width}, 3]"
             )
-        frame = self._to_yuv(rgb)
-        frame.pts, frame.time_base = self._pts[self.written], self._time_base
-        self._container.mux(self._stream.encode(frame))
-        self.written += 1
+        self._encode(self._to_yuv(rgb))
+
+    def write_yuv(self, frame: VideoFrame) -> None:
+        """Encode the next frame as it was decoded from a finished result: no way over RGB, which costs chroma.
+
+        Raises:
+            SegmentMismatch: more frames than the segment has, or not yuv420p of the segment's size.
+        """
+        if self.written == len(self._frames):
+            raise SegmentMismatch(f"{self.path.name}: more than the {len(self._frames)} frames of {self._named()}")
+        if (frame.format.name, frame.width, frame.height) != ("yuv420p", *self._size):
+            raise SegmentMismatch(
+                f"{self.path.name}: frame {self._frames[self.written]} is {frame.format.name} "
+                f"{frame.width}x{frame.height}; the segment takes yuv420p {self._size[0]}x{self._size[1]}"
+            )
+        frame.pict_type = 0  # its old type would be forced upon x264
+        self._encode(frame)
 
     def close(self) -> None:
         """Finish the file.
@@ -133,6 +146,11 @@ class SegmentWriter:
             self.close()
         else:
             self._discard()
+
+    def _encode(self, frame: VideoFrame) -> None:
+        frame.pts, frame.time_base = self._pts[self.written], self._time_base
+        self._container.mux(self._stream.encode(frame))
+        self.written += 1
 
     def _to_yuv(self, rgb: Rgb) -> VideoFrame:
         # from_numpy_buffer shares the array (164 frames of 1080p a second against from_ndarray's 84); the
