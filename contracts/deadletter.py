@@ -25,3 +25,12 @@ class DeadLetter(Contract):
     bad_frames: tuple[FrameRun, ...] = ()
     first_failed: str
     last_failed: str
+
+
+class Failures(Contract):
+    """How often something failed, between when (ISO 8601, UTC), and what was said the last time."""
+
+    first: str
+    last: str
+    count: int
+    reason: str

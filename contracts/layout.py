@@ -6,6 +6,7 @@ Two accounts, so that what users may reach and what only the system touches neve
 import re
 
 from contracts.frame_runs import FrameRun
+from contracts.model import digest
 
 # Data account: users may be given access to these.
 VIDEOS, STYLES, IMAGES, OUTPUTS = "videos", "styles", "images", "outputs"
@@ -13,6 +14,8 @@ VIDEOS, STYLES, IMAGES, OUTPUTS = "videos", "styles", "images", "outputs"
 JOBS, MODELS, LOGS, DEADLETTER = "jobs", "models", "logs", "deadletter"
 
 ERROR_SUFFIX = ".error.json"
+# Azure Storage's own limit for a blob name, in characters.
+MAX_BLOB_NAME = 1024
 
 
 def chunk_name(chunk: int) -> str:
@@ -42,6 +45,16 @@ def group_instance(job: str, first_chunk: int, run: int) -> str:
     return f"{job}:r{run}:g{first_chunk:05d}"
 
 
+def model_instance(job: str, run: int) -> str:
+    """Instance id of the sub-orchestration that prepares the job's model."""
+    return f"{job}:r{run}:model"
+
+
+def guard_instance(job: str, run: int) -> str:
+    """Instance id of the guard of a job's run."""
+    return f"{job}:r{run}:guard"
+
+
 def batch_job(job: str, run: int) -> str:
     """Batch job of a job's run: a Batch job that has ended takes no more tasks, so a rerun gets its own."""
     return job if run == 1 else f"{job}-r{run}"
@@ -68,9 +81,14 @@ def spec_blob(job: str, task: str, run: int) -> str:
     return f"{job}/specs/r{run}-{task}.json"
 
 
+def spec_prefix(job: str, run: int | None = None) -> str:
+    """All specs of a job, or those of one run."""
+    return f"{job}/specs/" + ("" if run is None else f"r{run}-")
+
+
 def submission_error_blob(job: str, task: str, run: int) -> str:
-    """Why Batch last refused this task; read if its message ends up in the poison queue."""
-    return f"{job}/specs/r{run}-{task}.error.txt"
+    """How submitting this task failed so far (`Failures`); read if its message ends up in the poison queue."""
+    return f"{job}/specs/r{run}-{task}.error.json"
 
 
 def outcome_prefix(job: str, chunk: int | None = None) -> str:
@@ -125,6 +143,14 @@ def model_blob(key: str) -> str:
 
 def output_blob(job: str, name: str) -> str:
     return f"{job}/{name}"
+
+
+def error_blob(video: str) -> str:
+    """Beside an upload that came to nothing: why. A name too long for the suffix is cut, and told apart by a digest."""
+    if len(video) + len(ERROR_SUFFIX) <= MAX_BLOB_NAME:
+        return video + ERROR_SUFFIX
+    tail = f"-{digest(video)[:16]}{ERROR_SUFFIX}"
+    return video[: MAX_BLOB_NAME - len(tail)] + tail
 
 
 def style_name(blob: str) -> str | None:

@@ -27,3 +27,11 @@ def test_a_rerun_gets_a_batch_job_of_its_own() -> None:
 )
 def test_a_style_is_named_by_its_file(blob: str, name: str | None) -> None:
     assert layout.style_name(blob) == name
+
+
+def test_the_error_beside_an_upload_fits_even_the_longest_name() -> None:
+    assert layout.error_blob("starry-night/a.mp4") == "starry-night/a.mp4.error.json"
+    longest = [layout.error_blob("a/" + "é" * 1021 + last) for last in "bc"]
+    assert {len(name) for name in longest} == {1024}
+    assert len(set(longest)) == 2
+    assert all(name.endswith(layout.ERROR_SUFFIX) for name in longest)
