@@ -30,14 +30,17 @@ def video_source(start: StartInput) -> SourceRef:
 
 
 def destinations(task: TaskRef, container: str, output: str) -> Destinations:
-    """Where a task writes. Its output it may create and read back, never overwrite; the rest is its own alone."""
+    """Where a task writes. Its output it may create and read back, never overwrite; the rest is its own alone.
+
+    `w` creates too, and overwrites: a task that Batch runs again writes its log anew. None of them can be deleted.
+    """
     system, hours = system_account(), settings().sas_hours
     job, name, run = task.job, task.task, task.run
     return Destinations(
         output=system.blob_sas_url(container, output, "rc", hours),
-        log=system.blob_sas_url(layout.LOGS, layout.log_blob(job, name, run), "cw", hours),
-        timings=system.blob_sas_url(layout.LOGS, layout.timings_blob(job, name, run), "cw", hours),
-        progress=system.blob_sas_url(layout.JOBS, layout.progress_blob(job, name), "cw", hours),
+        log=system.blob_sas_url(layout.LOGS, layout.log_blob(job, name, run), "w", hours),
+        timings=system.blob_sas_url(layout.LOGS, layout.timings_blob(job, name, run), "w", hours),
+        progress=system.blob_sas_url(layout.JOBS, layout.progress_blob(job, name), "w", hours),
         results_queue=system.queue_sas_url(GPU_RESULTS_QUEUE, "a", hours),
     )
 

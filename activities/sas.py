@@ -2,6 +2,9 @@
 
 On an account reached with a key (the local stack) the key signs; on one reached with an identity (Azure) a
 user-delegation key signs, so that no account key exists at all.
+
+Each names one blob or one queue, its permissions and its end. A blob's name is part of what is signed, so the SAS fits
+no other blob; where storage speaks HTTPS, the SAS is valid over nothing else.
 """
 
 import threading
@@ -81,6 +84,7 @@ def blob_sas_url(
         permission=BlobSasPermissions.from_string(permission),
         start=start,
         expiry=expiry,
+        protocol=_protocol(service.url),
         **signer(expiry),
     )
     return f"{service.url.rstrip('/')}/{container}/{quote(blob, safe='/~')}?{token}"
@@ -94,9 +98,15 @@ def queue_sas_url(service: QueueServiceClient, signer: Signer, queue: str, permi
         permission=QueueSasPermissions.from_string(permission),
         start=start,
         expiry=expiry,
+        protocol=_protocol(service.url),
         **signer(expiry),
     )
     return f"{service.url.rstrip('/')}/{queue}?{token}"
+
+
+def _protocol(url: str) -> str | None:
+    """HTTPS alone, unless storage itself is reached without (Azurite)."""
+    return "https" if url.startswith("https://") else None
 
 
 def _validity(hours: float) -> tuple[datetime, datetime]:

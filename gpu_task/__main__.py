@@ -14,7 +14,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from gpu_task import environment
+
 BEGAN = time.perf_counter()
+if __name__ == "__main__":
+    environment.drop_the_rest()
 
 from azure.core.exceptions import AzureError  # noqa: E402  start-up seconds count the imports
 from pydantic import ValidationError  # noqa: E402
