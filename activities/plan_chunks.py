@@ -10,7 +10,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 
-from activities.refusal import JobRefused
+from activities import limits
 from activities.settings import settings
 from activities.storage import system_account
 from contracts import layout
@@ -30,10 +30,14 @@ def plan_chunks(start: StartInput) -> Planned:
     """Write the plan (or keep the one of an earlier run) and return its size.
 
     Raises:
-        JobRefused: the job would cost more than its `max_cost`, or have too many chunks.
+        JobRefused: the job would cost more than it may, or have too many chunks.
     """
     system = system_account()
-    plan = system.find_json(layout.JOBS, layout.plan_blob(start.job), Plan) or _plan(start)
+    try:
+        plan = system.find_json(layout.JOBS, layout.plan_blob(start.job), Plan) or _plan(start)
+        limits.check_cost(plan.expected_cost, start.request.options.max_cost, settings())
+    except limits.OverLimit as over:
+        raise over.refusal() from None
     system.write_json(layout.JOBS, layout.plan_blob(start.job), plan)
     return Planned(chunks=len(plan.chunks), expected_seconds=plan.expected_seconds, expected_cost=plan.expected_cost)
 
@@ -117,15 +121,11 @@ def _plan(start: StartInput) -> Plan:
         node_losses_per_hour=known.node_losses_per_hour,
         node_price_per_hour=known.node_price_per_hour,
     )
-    plan = make_plan(index, figures, options.chunk_size)
-    if len(plan.chunks) > known.max_chunks:
-        raise JobRefused(
-            f"options.chunk_size: {options.chunk_size} frames make {len(plan.chunks)} chunks, over the limit of "
-            f"{known.max_chunks} (MAX_CHUNKS); choose larger chunks or leave it out"
-        )
-    if options.max_cost is not None and plan.expected_cost > options.max_cost:
-        raise JobRefused(
-            f"options.max_cost: {options.max_cost} is less than the expected {plan.expected_cost:.2f}; "
-            "raise it, shorten the video or lower max_dimension"
-        )
-    return plan
+    size = options.chunk_size or _size_within_limit(index.frame_count, figures, known.max_chunks)
+    limits.check_chunks(size, math.ceil(index.frame_count / size), known)
+    return make_plan(index, figures, size)
+
+
+def _size_within_limit(frame_count: int, figures: PlanFigures, max_chunks: int) -> int:
+    """The planner's own choice is made larger rather than refused."""
+    return max(best_chunk_size(frame_count, figures), math.ceil(frame_count / max(1, max_chunks)))

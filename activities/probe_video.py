@@ -1,11 +1,12 @@
 """Activity `probe_video`: the frame index of the job's video, checked against the limits. Reads packets, no pixels."""
 
+from activities import limits
 from activities.refusal import JobRefused
 from activities.settings import settings
 from activities.sources import open_video
 from activities.storage import system_account
 from contracts import layout
-from contracts.job import StartInput
+from contracts.job import JobOptions, StartInput
 from contracts.settings import Settings
 from contracts.steps import Policy, Probed
 from contracts.video_index import VideoIndex
@@ -30,7 +31,7 @@ def probe_video(start: StartInput) -> Probed:
         width=index.width,
         height=index.height,
         duration=float(index.duration),
-        policy=_policy(known),
+        policy=_policy(known, start.request.options),
     )
 
 
@@ -43,19 +44,15 @@ def _probe(start: StartInput) -> VideoIndex:
 
 
 def _check_limits(video: str, index: VideoIndex, known: Settings) -> None:
-    if index.frame_count > known.max_frames:
-        raise JobRefused(
-            f"video {video!r} has {index.frame_count} frames, over the limit of {known.max_frames} (MAX_FRAMES); "
-            "cut it into parts"
-        )
-    if index.width * index.height > known.max_pixels:
-        raise JobRefused(
-            f"video {video!r} is {index.width}x{index.height}, over the limit of {known.max_pixels} pixels "
-            "(MAX_PIXELS); scale it down"
-        )
+    try:
+        limits.check_frames(video, index.frame_count, known)
+        limits.check_pixels(video, index.width, index.height, known)
+        limits.check_duration(video, float(index.duration), known)
+    except limits.OverLimit as over:
+        raise over.refusal() from None
 
 
-def _policy(known: Settings) -> Policy:
+def _policy(known: Settings, options: JobOptions) -> Policy:
     return Policy(
         max_attempts=known.max_attempts,
         poll_seconds=known.poll_seconds,
@@ -64,4 +61,7 @@ def _policy(known: Settings) -> Policy:
         workers=known.workers,
         slots_per_node=known.pool_slots_per_node,
         node_price_per_hour=known.node_price_per_hour,
+        on_bad_frame=options.on_bad_frame,
+        max_bad_frames=0 if options.on_bad_frame == "fail" else options.max_bad_frames,
+        max_bad_run=0 if options.on_bad_frame == "fail" else options.max_bad_run,
     )
