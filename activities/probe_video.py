@@ -11,7 +11,7 @@ from contracts.settings import Settings
 from contracts.steps import Policy, Probed
 from contracts.video_index import VideoIndex
 from media.errors import MediaError
-from media.index import probe
+from media.index import ProbeLimits, probe
 
 
 def probe_video(start: StartInput) -> Probed:
@@ -22,8 +22,8 @@ def probe_video(start: StartInput) -> Probed:
     """
     system = system_account()
     system.write_json(layout.JOBS, layout.start_blob(start.job), start)
-    index = system.find_json(layout.JOBS, layout.index_blob(start.job), VideoIndex) or _probe(start)
     known = settings()
+    index = system.find_json(layout.JOBS, layout.index_blob(start.job), VideoIndex) or _probe(start, known)
     _check_limits(start.request.video, index, known)
     system.write_json(layout.JOBS, layout.index_blob(start.job), index)
     return Probed(
@@ -35,10 +35,11 @@ def probe_video(start: StartInput) -> Probed:
     )
 
 
-def _probe(start: StartInput) -> VideoIndex:
+def _probe(start: StartInput, known: Settings) -> VideoIndex:
+    bounds = ProbeLimits(max_frames=known.max_frames, max_pixels=known.max_pixels)
     try:
         with open_video(start) as source:
-            return probe(source)
+            return probe(source, limits=bounds)
     except MediaError as error:
         raise JobRefused(f"video {start.request.video!r}: {error}") from error
 
