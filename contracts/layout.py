@@ -72,6 +72,11 @@ def plan_blob(job: str) -> str:
     return f"{job}/plan.json"
 
 
+def base_blob(job: str) -> str:
+    """The result that a job of a range takes its other frames from (`BaseResult`)."""
+    return f"{job}/base.json"
+
+
 def ended_blob(job: str, run: int) -> str:
     """Present once a run is over, with how it ended (`RunEnd`): whatever of it still wakes up stops."""
     return f"{job}/ended-r{run}.json"

@@ -69,6 +69,17 @@ def extract(
         raise
 
 
+def check_encoder(result: Result, index: VideoIndex, out: Path, settings: EncoderSettings) -> None:
+    """Encode the result's first frame again (at `out`, which is removed), and compare the headers.
+
+    Raises:
+        SegmentMismatch: the result was encoded otherwise, so that new segments cannot follow its packets.
+        FramesMissing: its first frame does not decode.
+    """
+    for _ in _encoded(result, index, _Part(0, 0, whole=False), out, settings):
+        pass
+
+
 def _write(result: Result, index: VideoIndex, first: int, last: int, out: Path, settings: EncoderSettings) -> None:
     window = index.window(first, last)
     pts = [value - window.frames.start for value in window.frames.decode()]

@@ -1,0 +1,134 @@
+"""The plan of a job that scores only a range: all other frames are taken from the result of an earlier job, its base.
+
+Chunks to reuse follow the segments that the base was made of: there its groups of pictures begin, so that their
+packets can be copied. What they cost is left out of the expected time and cost: no GPU is used for them.
+"""
+
+import tempfile
+from itertools import groupby
+from pathlib import Path
+
+from azure.core.exceptions import ResourceNotFoundError
+from pydantic import ValidationError
+
+from activities.publish import LEDGER_NAME, PROVENANCE_NAME
+from activities.refusal import JobRefused
+from activities.reuse import encoder_settings, open_result
+from activities.stitch_video import VIDEO_NAME
+from activities.storage import data_account, system_account
+from contracts import frame_runs, layout
+from contracts.base_result import BaseResult
+from contracts.frame_runs import FrameRun
+from contracts.job import StartInput
+from contracts.ledger import Ledger
+from contracts.plan import Chunk, Plan
+from contracts.provenance import Provenance
+from contracts.video_index import VideoIndex
+from media.errors import MediaError
+from media.extract import Result, check_encoder
+from media.frames import output_size
+from media.index import probe
+
+REMEDY = "name another base, or score the whole video"
+
+
+class NoBase(Exception):
+    """There is no result to reuse; the message says why."""
+
+
+def read_published(base: str) -> tuple[Provenance, Ledger]:
+    """What job `base` published beside its video.
+
+    Raises:
+        NoBase: it has published nothing, or in another form.
+    """
+    data = data_account()
+    try:
+        provenance = data.read_json(layout.OUTPUTS, layout.output_blob(base, PROVENANCE_NAME), Provenance)
+        return provenance, data.read_json(layout.OUTPUTS, layout.output_blob(base, LEDGER_NAME), Ledger)
+    except ResourceNotFoundError:
+        raise NoBase(f"no finished job of that name in container {layout.OUTPUTS!r}; {REMEDY}") from None
+    except ValidationError as error:
+        raise NoBase(
+            f"its result was published by another version ({error.error_count()} differences); {REMEDY}"
+        ) from None
+
+
+def scored_part(start: StartInput, index: VideoIndex) -> VideoIndex:
+    """The part of the video that is cut into chunks to be scored: all of it, or the frames that the request names."""
+    return index if start.request.frames is None else index.window(*start.request.frames)
+
+
+def completed(start: StartInput, index: VideoIndex, scored: Plan) -> Plan:
+    """`scored`, a plan of the scored part alone, with the chunks to be reused around it; the base is pinned.
+
+    Raises:
+        JobRefused: the base is gone, or its packets do not fit this job's.
+    """
+    request = start.request
+    if request.frames is None or request.base is None:
+        return scored
+    base = _pin(start, request.base, index)
+    system_account().write_json(layout.JOBS, layout.base_blob(start.job), base)
+    first, last = request.frames
+    segments = segments_of(base.ledger)
+    before = [_reused(run) for run in frame_runs.within(segments, 0, first - 1)]
+    middle = [c.model_copy(update={"first": c.first + first, "last": c.last + first}) for c in scored.chunks]
+    after = [_reused(run) for run in frame_runs.within(segments, last + 1, index.frame_count - 1)]
+    chunks = [c.model_copy(update={"index": number}) for number, c in enumerate([*before, *middle, *after])]
+    return Plan(
+        frame_count=index.frame_count,
+        chunks=tuple(chunks),
+        figures=scored.figures,
+        expected_seconds=scored.expected_seconds,
+        expected_cost=scored.expected_cost,
+    )
+
+
+def segments_of(ledger: Ledger) -> list[FrameRun]:
+    """The frames of each segment that a result was made of: a task wrote one."""
+    tasks = (list(entries) for _, entries in groupby(ledger.entries, key=lambda entry: (entry.chunk, entry.task)))
+    return [(entries[0].first, entries[-1].last) for entries in tasks]
+
+
+def _reused(run: FrameRun) -> Chunk:
+    return Chunk(index=0, first=run[0], last=run[1], reuse=True)
+
+
+def _pin(start: StartInput, base: str, index: VideoIndex) -> BaseResult:
+    """The base as it is now, after everything that can be checked before anything is scored.
+
+    Raises:
+        JobRefused
+    """
+    try:
+        _, ledger = read_published(base)
+    except NoBase as error:
+        raise JobRefused(f"base {base}: {error}") from None
+    output = layout.output_blob(base, VIDEO_NAME)
+    properties = data_account().find_properties(layout.OUTPUTS, output)
+    if properties is None:
+        raise JobRefused(f"base {base}: its video outputs/{output} was deleted; {REMEDY}")
+    etag, size = str(properties.etag), int(properties.size)
+    try:
+        with open_result(output, etag, size) as file:
+            result = Result(file, probe(file))
+            _check(start, base, result, index)
+    except MediaError as error:
+        raise JobRefused(f"base {base}: its video cannot be reused: {error}") from error
+    return BaseResult(base=base, output=output, etag=etag, size=size, index=result.index, ledger=ledger)
+
+
+def _check(start: StartInput, base: str, result: Result, index: VideoIndex) -> None:
+    found, wanted = (result.index.width, result.index.height), output_size(index, start.request.options.max_dimension)
+    if found != wanted:
+        raise JobRefused(
+            f"base {base}: its video is {found[0]}x{found[1]}, this job's would be {wanted[0]}x{wanted[1]}; "
+            "give the max_dimension that it was made with"
+        )
+    if result.index.frame_count != index.frame_count:
+        raise JobRefused(
+            f"base {base}: its video has {result.index.frame_count} frames, the source {index.frame_count}; {REMEDY}"
+        )
+    with tempfile.TemporaryDirectory(prefix="base-") as folder:
+        check_encoder(result, index, Path(folder) / "header.mp4", encoder_settings())
