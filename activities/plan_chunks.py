@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from activities import limits
+from activities.plan_reuse import completed, scored_part
 from activities.settings import settings
 from activities.storage import system_account
 from contracts import layout
@@ -121,9 +122,10 @@ def _plan(start: StartInput) -> Plan:
         node_losses_per_hour=known.node_losses_per_hour,
         node_price_per_hour=known.node_price_per_hour,
     )
-    size = options.chunk_size or _size_within_limit(index.frame_count, figures, known.max_chunks)
-    limits.check_chunks(size, math.ceil(index.frame_count / size), known)
-    return make_plan(index, figures, size)
+    scored = scored_part(start, index)
+    size = options.chunk_size or _size_within_limit(scored.frame_count, figures, known.max_chunks)
+    limits.check_chunks(size, math.ceil(scored.frame_count / size), known)
+    return completed(start, index, make_plan(scored, figures, size))
 
 
 def _size_within_limit(frame_count: int, figures: PlanFigures, max_chunks: int) -> int:
