@@ -9,6 +9,9 @@ from contracts import layout
 from contracts.messages import MAX_REASON_CHARACTERS, GpuResult, StageSeconds
 from contracts.steps import Inspection, TaskRef
 
+# Batch's code for a task that ran until it was ended: by the wall-clock limit, here.
+ENDED = "TaskEnded"
+
 
 def inspect_gpu_task(task: TaskRef) -> Inspection:
     """Where the task stands. A task that ended without a word succeeded if, and only if, its output exists."""
@@ -27,7 +30,16 @@ def _result(task: TaskRef, found: batch.BatchTask) -> GpuResult:
     if _output_exists(task):
         return GpuResult(**task.about(), outcome="succeeded", seconds=seconds)
     reason = f"task {task.task} ended without a result: {_why(found)}"[:MAX_REASON_CHARACTERS]
-    return GpuResult(**task.about(), outcome="failed", reason=reason, seconds=seconds)
+    cause = None if _was_launched(found) else "batch"
+    return GpuResult(**task.about(), outcome="failed", cause=cause, reason=reason, seconds=seconds)
+
+
+def _was_launched(found: batch.BatchTask) -> bool:
+    """Whether our program ran: only then can the task's frames be at fault, and a smaller piece fare better."""
+    info = found.execution_info
+    if info is None or info.exit_code is not None:
+        return info is not None
+    return info.failure_info is not None and info.failure_info.code == ENDED
 
 
 def _output_exists(task: TaskRef) -> bool:

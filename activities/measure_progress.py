@@ -1,17 +1,32 @@
 """Activity `measure_progress`: frames scored so far, those of running tasks included, in one listing."""
 
+import re
+from collections import defaultdict
+
 from activities.storage import system_account
 from contracts import layout
+from contracts.frame_runs import FrameRun
 from contracts.steps import Measured, RunRef
+
+# `c00003-a1`, or `c00003-100-149-a1` for a piece of the chunk.
+_TASK = re.compile(r"c(?P<chunk>\d+)(?:-(?P<first>\d+)-(?P<last>\d+))?-a\d+")
 
 
 def measure_progress(run: RunRef) -> Measured:
-    """Tasks leave their count as metadata of a blob; of several attempts at a chunk the furthest counts."""
-    best: dict[str, int] = {}
+    """Tasks leave their count as metadata of a blob; of several attempts at the same work the furthest counts."""
+    best: dict[int, dict[FrameRun | None, int]] = defaultdict(dict)
     prefix = layout.progress_prefix(run.job)
     container = system_account().container(layout.JOBS)
     for blob in container.list_blobs(name_starts_with=prefix, include=["metadata"]):
-        piece = blob.name.removeprefix(prefix).rsplit("-a", 1)[0]
-        if piece.startswith("c"):
-            best[piece] = max(best.get(piece, 0), int((blob.metadata or {}).get("frames", 0)))
-    return Measured(frames=sum(best.values()))
+        if task := _TASK.fullmatch(blob.name.removeprefix(prefix)):
+            piece = (int(task["first"]), int(task["last"])) if task["first"] else None
+            done = best[int(task["chunk"])]
+            done[piece] = max(done.get(piece, 0), int((blob.metadata or {}).get("frames", 0)))
+    return Measured(frames=sum(_of_chunk(done) for done in best.values()))
+
+
+def _of_chunk(done: dict[FrameRun | None, int]) -> int:
+    """A chunk that was split: what its smallest pieces did, or what the whole had done before, if that is more."""
+    pieces = [piece for piece in done if piece is not None]
+    smallest = [p for p in pieces if not any(q != p and p[0] <= q[0] and q[1] <= p[1] for q in pieces)]
+    return max(done.get(None, 0), sum(done[piece] for piece in smallest))

@@ -1,10 +1,10 @@
 """Activity `publish`: the ledger and the provenance beside the finished video."""
 
 from activities import gpu_tasks, models
-from activities.stitch_video import read_outcomes
+from activities.segments import read_outcomes
 from activities.storage import data_account, system_account
 from activities.version import code_version
-from contracts import layout
+from contracts import frame_runs, layout
 from contracts.job import StartInput
 from contracts.ledger import ChunkOutcome, Ledger
 from contracts.plan import Plan
@@ -24,7 +24,7 @@ def publish(publication: PublishInput) -> JobResult:
     """
     job, stitched = publication.job, publication.stitched
     plan = system_account().read_json(layout.JOBS, layout.plan_blob(job), Plan)
-    outcomes = read_outcomes(job, plan)
+    outcomes = read_outcomes(job)
     ledger = Ledger.from_chunks(job, plan.frame_count, outcomes)
     data = data_account()
     data.write_json(layout.OUTPUTS, layout.output_blob(job, LEDGER_NAME), ledger)
@@ -35,6 +35,7 @@ def publish(publication: PublishInput) -> JobResult:
         ledger=layout.output_blob(job, LEDGER_NAME),
         provenance=layout.output_blob(job, PROVENANCE_NAME),
         frames=plan.frame_count,
+        bad_frames=frame_runs.count(ledger.bad_runs),
         output_bytes=stitched.output_bytes,
         output_sha256=stitched.output_sha256,
         cost=publication.cost,

@@ -6,7 +6,6 @@ accounted for, or a segment that is gone, and nothing is published.
 
 import hashlib
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
@@ -15,11 +14,12 @@ from azure.storage.blob import ContentSettings
 
 from activities import gpu_tasks
 from activities.refusal import JobRefused
+from activities.segments import read_outcomes
 from activities.sources import open_video
 from activities.storage import data_account, system_account
-from contracts import layout
+from contracts import frame_runs, layout
+from contracts.job import JobOptions
 from contracts.ledger import ChunkOutcome, Ledger, LedgerIncomplete
-from contracts.plan import Plan
 from contracts.provenance import AudioTrack
 from contracts.steps import RunRef, Stitched
 from contracts.video_index import VideoIndex
@@ -27,8 +27,6 @@ from media.errors import MediaError
 from media.stitch import Segment, stitch
 
 VIDEO_NAME = "video.mp4"
-# Small JSON reads are all latency; 16 at once reads 1,000 outcomes in about a second against Azurite.
-READERS = 16
 
 
 def stitch_video(run: RunRef) -> Stitched:
@@ -39,9 +37,8 @@ def stitch_video(run: RunRef) -> Stitched:
     """
     start = gpu_tasks.read_start(run.job)
     index = system_account().read_json(layout.JOBS, layout.index_blob(run.job), VideoIndex)
-    plan = system_account().read_json(layout.JOBS, layout.plan_blob(run.job), Plan)
-    outcomes = read_outcomes(run.job, plan)
-    _require_every_frame(run.job, index.frame_count, outcomes)
+    outcomes = read_outcomes(run.job)
+    _require_every_frame(run.job, index.frame_count, outcomes, start.request.options)
     with tempfile.TemporaryDirectory(prefix="stitch-") as folder:
         finished = Path(folder) / VIDEO_NAME
         try:
@@ -53,26 +50,22 @@ def stitch_video(run: RunRef) -> Stitched:
         return _upload(run.job, finished, audio)
 
 
-def read_outcomes(job: str, plan: Plan) -> list[ChunkOutcome]:
-    """The outcomes of the plan's chunks, in frame order; a chunk without one is left out, and the ledger misses it."""
-    with ThreadPoolExecutor(READERS) as readers:
-        found = list(readers.map(lambda c: _outcome(job, c.index), plan.chunks))
-    return [outcome for outcome in found if outcome is not None]
-
-
-def _outcome(job: str, chunk: int) -> ChunkOutcome | None:
-    return system_account().find_json(layout.JOBS, layout.outcome_blob(job, chunk), ChunkOutcome)
-
-
-def _require_every_frame(job: str, frame_count: int, outcomes: list[ChunkOutcome]) -> None:
-    """The release gate: the ledger is complete and each segment it stands on exists, whole."""
-    prefix = layout.segment_prefix(job)
-    sizes = {b.name: b.size for b in system_account().container(layout.JOBS).list_blobs(name_starts_with=prefix)}
-    present = [o for o in outcomes if sizes.get(o.segment) == o.segment_bytes]
+def _require_every_frame(job: str, frame_count: int, outcomes: list[ChunkOutcome], options: JobOptions) -> None:
+    """The release gate: the ledger is complete, and no more frames are bad than the job's options allow."""
     try:
-        Ledger.from_chunks(job, frame_count, present)
+        ledger = Ledger.from_chunks(job, frame_count, outcomes)
     except LedgerIncomplete as error:
-        raise JobRefused(f"not published, because {error}; start the job again to score what is missing") from error
+        raise JobRefused(f"not published, because {error}; retry the job to score what is missing") from error
+    bad = ledger.bad_runs
+    longest = max((last - first + 1 for first, last in bad), default=0)
+    limits = {"max_bad_frames": frame_runs.count(bad), "max_bad_run": longest}
+    for name, value in limits.items():
+        limit = 0 if options.on_bad_frame == "fail" else getattr(options, name)
+        if value > limit:
+            raise JobRefused(
+                f"not published, because {frame_runs.words(bad)} could not be scored: {value} is over options.{name}, "
+                f"{limit}; repair the video, or submit it with a higher {name}"
+            )
 
 
 def _segment(outcome: ChunkOutcome, folder: Path) -> Segment:
@@ -89,7 +82,7 @@ def _download(outcome: ChunkOutcome, folder: Path) -> IO[bytes]:
     except ResourceNotFoundError:
         file.close()
         raise JobRefused(
-            f"frames {outcome.first}..{outcome.last} are missing: their segment was deleted; start the job again"
+            f"frames {outcome.first}..{outcome.last} are missing: their segment was deleted; retry the job"
         ) from None
     if seen.hexdigest() != outcome.segment_sha256:
         file.close()

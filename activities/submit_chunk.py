@@ -1,45 +1,68 @@
-"""Activity `submit_chunk`: hand one attempt at a chunk to Batch, unless an earlier one has finished it."""
+"""Activity `submit_chunk`: hand one attempt at a chunk, or a piece of it, to Batch, unless it is finished already."""
 
 from activities import gpu_tasks, models
-from activities.segments import find_outcome, record
+from activities.segments import find_outcomes
 from activities.storage import system_account
-from contracts import layout
+from contracts import frame_runs, layout
+from contracts.frame_runs import FrameRun
+from contracts.job import StartInput
+from contracts.ledger import ChunkOutcome
 from contracts.plan import Chunk, Plan
-from contracts.steps import Submitted, TaskRef
+from contracts.steps import BadCount, Submitted, TaskRef
 from contracts.task_spec import ScorerOptions, ScoreSpec
 from contracts.video_index import VideoIndex
 
+# Frames beyond the longest run of bad ones among which a good one to hold is looked for.
+HOLD_REACH = 16
+
 
 def submit_chunk(task: TaskRef) -> Submitted:
-    """Write the task's spec and queue its message.
+    """Write the task's spec and queue its message; or say what of the work is finished.
 
     Raises:
-        JobRefused: the model it needs is gone.
+        JobRefused: the model it needs is gone, or the result it reuses.
     """
     assert task.chunk is not None
     if gpu_tasks.has_ended(task.job, task.run):
         return Submitted(state="ended")
-    chunk = system_account().read_json(layout.JOBS, layout.plan_blob(task.job), Plan).chunks[task.chunk]
-    if finished := find_outcome(task.job, chunk):
-        record(task.job, finished)
-        return Submitted(state="done", frames=chunk.frame_count)
-    gpu_tasks.hand_over(task, _spec(task, chunk))
-    return Submitted(state="submitted")
-
-
-def _spec(task: TaskRef, chunk: Chunk) -> ScoreSpec:
     start = gpu_tasks.read_start(task.job)
+    chunk = system_account().read_json(layout.JOBS, layout.plan_blob(task.job), Plan).chunks[task.chunk]
+    span = task.piece or (chunk.first, chunk.last)
+    outcomes = find_outcomes(task.job, chunk, span, start.request.options.on_bad_frame != "fail")
+    if outcomes and task.replacement is None:
+        return _finished(span, outcomes)
+    gpu_tasks.hand_over(task, _spec(task, chunk, span, start))
+    return Submitted(state="submitted", span=span)
+
+
+def _finished(span: FrameRun, outcomes: list[ChunkOutcome]) -> Submitted:
+    missing = frame_runs.without(span, [(outcome.first, outcome.last) for outcome in outcomes])
+    bad = BadCount.of(run for outcome in outcomes for run in outcome.replaced)
+    return Submitted(
+        state="partial" if missing else "done",
+        span=span,
+        missing=missing,
+        frames=span[1] - span[0] + 1 - frame_runs.count(missing),
+        **BadCount.fields_of(bad),
+    )
+
+
+def _spec(task: TaskRef, chunk: Chunk, span: FrameRun, start: StartInput) -> ScoreSpec:
     index = system_account().read_json(layout.JOBS, layout.index_blob(task.job), VideoIndex)
-    options = start.request.options.model_dump(include=set(ScorerOptions.model_fields))
+    options = start.request.options
+    first, last = span
+    warm_up = min(chunk.warm_up, first)
+    reach = 0 if task.replacement is None else options.max_bad_run + HOLD_REACH
     return ScoreSpec(
         identity=gpu_tasks.identity(task),
         source=gpu_tasks.video_source(start),
-        index=index.window(chunk.first - chunk.warm_up, chunk.last),
-        first=chunk.first,
-        last=chunk.last,
-        warm_up=chunk.warm_up,
+        index=index.window(max(0, first - max(warm_up, reach)), min(index.frame_count - 1, last + reach)),
+        first=first,
+        last=last,
+        warm_up=warm_up,
+        replacement=task.replacement,
         scorer=start.request.scorer,
         model=models.model_ref(start),
-        options=ScorerOptions.model_validate(options),
+        options=ScorerOptions.model_validate(options.model_dump(include=set(ScorerOptions.model_fields))),
         to=gpu_tasks.destinations(task, layout.JOBS, layout.segment_blob(task.job, task.task, task.run)),
     )

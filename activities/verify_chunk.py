@@ -1,19 +1,28 @@
-"""Activity `verify_chunk`: a task said it succeeded; is its segment there, with just the planned frames?"""
+"""Activity `verify_chunk`: a task said it succeeded; is its segment there, with just the frames it was given?"""
 
-from activities.segments import WrongSegment, read_outcome, record
+import dataclasses
+
+from activities.segments import REASON_LOST, Work, WrongSegment, read_outcome, record
 from activities.storage import system_account
 from contracts import layout
+from contracts.ledger import MAX_BAD_REASON_CHARACTERS
 from contracts.plan import Plan
-from contracts.steps import Check, Verdict
+from contracts.steps import BadCount, Check, Verdict
 
 
 def verify_chunk(check: Check) -> Verdict:
-    """Record the chunk's outcome if the segment is right; else say what is wrong."""
+    """Record the outcome if the segment is right; else say what is wrong."""
     assert check.chunk is not None
     chunk = system_account().read_json(layout.JOBS, layout.plan_blob(check.job), Plan).chunks[check.chunk]
+    work = dataclasses.replace(
+        Work.of(chunk, check.piece),
+        replaced=check.replacement.frames if check.replacement else (),
+        reason=(check.bad_reason or REASON_LOST)[:MAX_BAD_REASON_CHARACTERS],
+    )
     try:
-        outcome = read_outcome(check.job, chunk, layout.segment_blob(check.job, check.task, check.run))
+        outcome = read_outcome(check.job, work, layout.segment_blob(check.job, check.task, check.run))
     except WrongSegment as error:
         return Verdict(problem=f"task {check.task} said it succeeded, but {error}")
     record(check.job, outcome, check.result)
-    return Verdict(frames=chunk.frame_count)
+    frames = work.span[1] - work.span[0] + 1
+    return Verdict(frames=frames, **BadCount.fields_of(BadCount.of(outcome.replaced)))

@@ -65,3 +65,20 @@ def words(runs: Iterable[FrameRun], most: int = 20) -> str:
     if len(known) == 1 and known[0][0] == known[0][1]:
         return f"frame {parts[0]}"
     return f"frames {parts[0]}" if len(parts) == 1 else f"frames {', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def to_text(runs: Iterable[FrameRun]) -> str:
+    """`37-48,51`: for blob metadata."""
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in merged(runs))
+
+
+def from_text(text: str) -> tuple[FrameRun, ...]:
+    """What `to_text` wrote; no run for an empty text.
+
+    Raises:
+        ValueError: `text` is something else.
+    """
+    parts = [part.split("-") for part in text.split(",")] if text else []
+    if not all(len(part) <= 2 and all(number.isdecimal() for number in part) for part in parts):
+        raise ValueError(f"{text[:100]!r} is no list of frame runs such as '37-48,51'")
+    return merged((int(part[0]), int(part[-1])) for part in parts)

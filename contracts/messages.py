@@ -64,14 +64,15 @@ class GpuResult(AboutTask):
 
     A failure's `cause` is `frame` where `bad_frames` of the source cannot be decoded or scored (trying again cannot
     help, and the rest of the chunk is fine), `job` where no frame of this job can be scored (trying again cannot help
-    either), None where it is not known.
+    either), `batch` where the task never ran (trying again may help, a smaller piece would not), None where it is not
+    known.
     """
 
     version: SchemaVersion = SCHEMA_VERSION
     chunk: int | None = None
     outcome: Literal["succeeded", "failed"]
     reason: str | None = Field(default=None, max_length=MAX_REASON_CHARACTERS)
-    cause: Literal["frame", "job"] | None = None
+    cause: Literal["frame", "job", "batch"] | None = None
     bad_frames: tuple[FrameRun, ...] = Field(default=(), max_length=MAX_BAD_RUNS)
     frames: tuple[FrameRun, ...] = ()
     output_sha256: Sha256 | None = None

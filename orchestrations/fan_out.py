@@ -9,8 +9,8 @@ from typing import Any
 
 from durabletask.task import OrchestrationContext, Task, TimerTask, when_any
 
-from contracts import layout
-from contracts.steps import ChunkInput, ChunkReport, GroupInput, Measured, Policy, RunRef
+from contracts import frame_runs, layout
+from contracts.steps import BadCount, ChunkInput, ChunkReport, GroupInput, Measured, Policy, RunRef
 from orchestrations.calling import JobFailed, Step, call
 
 # Progress is measured at growing intervals: this share of the time since the start. So a job of any length costs its
@@ -40,6 +40,7 @@ def fan_out(
         finished = [child for child in pending if child.is_complete]
         pending = [child for child in pending if not child.is_complete]
         total = _add(total, [_report(child) for child in finished])
+        _require_few_bad(total, policy)
         if on_progress is None:
             continue
         if tick is not None and tick.is_complete:
@@ -97,7 +98,17 @@ def _add(total: ChunkReport, reports: list[ChunkReport]) -> ChunkReport:
         retries=sum(report.retries for report in every),
         seconds=sum(report.seconds for report in every),
         wasted_seconds=sum(report.wasted_seconds for report in every),
+        **BadCount.fields_of(*every),
     )
+
+
+def _require_few_bad(total: ChunkReport, policy: Policy) -> None:
+    """Not worth going on; the ledger is held against the same limits before anything is published."""
+    if total.bad_frames > policy.max_bad_frames:
+        named = frame_runs.words(run.run for run in total.bad_runs)
+        raise JobFailed(
+            f"{total.bad_frames} frames cannot be scored, more than max_bad_frames, {policy.max_bad_frames}: {named}"
+        )
 
 
 def _interval(began: datetime, now: datetime, policy: Policy) -> timedelta:

@@ -6,13 +6,15 @@ storage are asked what became of it. So a lost message costs time, never a frame
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
 from durabletask.task import OrchestrationContext, when_any
 
+from contracts.frame_runs import FrameRun
 from contracts.messages import FINISHED_EVENT, GpuResult
-from contracts.steps import Check, ChunkReport, Inspection, Policy, RunRef, Submitted, TaskRef, Verdict
+from contracts.steps import Check, Inspection, Policy, RunRef, Submitted, TaskRef, Verdict
+from contracts.task_spec import Replacement
 from orchestrations.calling import Step, call
 
 # A message may wait in the queue behind others while Batch knows nothing of its task yet; after this many looks in a
@@ -24,17 +26,55 @@ GRACE_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class GpuWork:
-    """What differs between scoring a chunk and fitting a style: the activities, and the names of the attempts."""
+    """What is to be done, and how its attempts are named: `attempts` are their numbers."""
 
     run: RunRef
     chunk: int | None
     submit: str
     verify: str
     task_name: Callable[[int], str]
+    attempts: range
+    piece: FrameRun | None = None
+    replacement: Replacement | None = None
+    bad_reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why one attempt failed. `bad_frames` are those that its task named."""
+
+    task: TaskRef
+    at: datetime
+    reason: str
+    cause: Literal["frame", "job", "batch"] | None
+    bad_frames: tuple[FrameRun, ...] = ()
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How the work went. `submitted` is the app's last answer, `verdict` that on the task's output if it was right.
+
+    Seconds are of GPU tasks, failed attempts included; `tasks` counts those that were submitted.
+    """
+
+    state: Literal["done", "partial", "ended", "failed"]
+    submitted: Submitted
+    verdict: Verdict | None
+    failures: tuple[Failure, ...]
+    tasks: int
+    seconds: float
+    wasted_seconds: float
+
+    @property
+    def reason(self) -> str:
+        """Each different reason once: three attempts usually fail for the same one."""
+        different = "; ".join(dict.fromkeys(failure.reason for failure in self.failures))
+        count = len(self.failures)
+        return f"{count} {'attempt' if count == 1 else 'attempts'} failed: {different}"[:4_000]
 
 
 class Mailbox:
-    """Waits for `gpu-task-finished`, one waiter at a time.
+    """Waits for `gpu-task-finished`, one waiter at a time, for as long as the orchestration lives.
 
     An event goes to the oldest waiter, so a waiter left behind by an earlier attempt would swallow the next one's.
     """
@@ -50,30 +90,30 @@ class Mailbox:
         return result
 
 
-def do_gpu_work(ctx: OrchestrationContext, work: GpuWork, policy: Policy) -> Step[ChunkReport]:
-    """Try up to `policy.max_attempts` times, each with its own task id; report how it went."""
-    reasons: list[str] = []
+def do_gpu_work(ctx: OrchestrationContext, mailbox: Mailbox, work: GpuWork, policy: Policy) -> Step[Effort]:
+    """Try, each time with a task id of its own, until it is done, or until another try cannot help."""
+    failures: list[Failure] = []
     wasted = 0.0
-    mailbox = Mailbox(ctx)
-    for attempt in range(1, policy.max_attempts + 1):
-        spent = ChunkReport(ok=False, retries=attempt - 1, seconds=wasted, wasted_seconds=wasted)
+    submitted = Submitted(state="ended")
+    for attempt in work.attempts:
         task = _task(ctx, work, attempt)
         submitted = yield from call(ctx, work.submit, task, Submitted)
-        if submitted.state == "done":
-            return spent.model_copy(update={"ok": True, "frames": submitted.frames})
-        result = (yield from _await_result(ctx, mailbox, task, policy)) if submitted.state == "submitted" else None
+        if submitted.state != "submitted":
+            return Effort(submitted.state, submitted, None, tuple(failures), len(failures), wasted, wasted)
+        result = yield from _await_result(ctx, mailbox, task, policy)
+        tasks = len(failures) + 1
         if result is None:
-            return spent.model_copy(update={"reason": "the run was ended"})
+            return Effort("ended", submitted, None, tuple(failures), tasks, wasted, wasted)
         verdict = yield from _verify(ctx, work.verify, task, result)
+        seconds = result.seconds.total
         if verdict.problem is None:
-            return spent.model_copy(
-                update={"ok": True, "frames": verdict.frames, "seconds": wasted + result.seconds.total}
-            )
-        wasted += result.seconds.total
-        reasons.append(verdict.problem)
-    return ChunkReport(
-        ok=False, retries=policy.max_attempts - 1, seconds=wasted, wasted_seconds=wasted, reason=_summary(reasons)
-    )
+            return Effort("done", submitted, verdict, tuple(failures), tasks, wasted + seconds, wasted)
+        wasted += seconds
+        at = ctx.current_utc_datetime
+        failures.append(Failure(task, at, verdict.problem, result.cause, result.bad_frames))
+        if result.cause in ("frame", "job"):
+            break
+    return Effort("failed", submitted, None, tuple(failures), len(failures), wasted, wasted)
 
 
 def _task(ctx: OrchestrationContext, work: GpuWork, attempt: int) -> TaskRef:
@@ -81,9 +121,12 @@ def _task(ctx: OrchestrationContext, work: GpuWork, attempt: int) -> TaskRef:
         job=work.run.job,
         run=work.run.run,
         chunk=work.chunk,
+        piece=work.piece,
         attempt=attempt,
         task=work.task_name(attempt),
         instance_id=ctx.instance_id,
+        replacement=work.replacement,
+        bad_reason=work.bad_reason,
     )
 
 
@@ -114,14 +157,13 @@ def _await_result(ctx: OrchestrationContext, mailbox: Mailbox, task: TaskRef, po
 def _verify(ctx: OrchestrationContext, verify: str, task: TaskRef, result: GpuResult) -> Step[Verdict]:
     if result.outcome == "failed":
         return Verdict(problem=result.reason or f"task {task.task} failed and did not say why")
-    return (yield from call(ctx, verify, Check(**task.model_dump(), result=result), Verdict))
+    return (yield from call(ctx, verify, Check(**_fields(task), result=result), Verdict))
+
+
+def _fields(task: TaskRef) -> dict[str, Any]:
+    return {name: getattr(task, name) for name in TaskRef.model_fields}
 
 
 def _lost(task: TaskRef) -> GpuResult:
-    return GpuResult(**task.about(), outcome="failed", reason=f"task {task.task} never reached Batch")
-
-
-def _summary(reasons: list[str]) -> str:
-    """Each different reason once: three attempts usually fail for the same one."""
-    different: dict[str, Any] = dict.fromkeys(reasons)
-    return f"{len(reasons)} {'attempt' if len(reasons) == 1 else 'attempts'} failed: {'; '.join(different)}"[:4_000]
+    reason = f"task {task.task} never reached Batch"
+    return GpuResult(**task.about(), outcome="failed", cause="batch", reason=reason)

@@ -41,6 +41,8 @@ class StatusBoard:
             chunks_done=total.chunks,
             frames_done=min(done, self._status.frames),
             retries=self._fit.retries + total.retries,
+            bad_frames=total.bad_frames,
+            bad_runs=total.bad_runs,
             seconds_left=self._seconds_left(done),
             cost=self.cost(self._fit.seconds + total.seconds),
         )

@@ -9,12 +9,16 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 
 from activities import storage
-from activities.segments import WrongSegment, find_outcome, read_outcome, record
+from activities.segments import Work, WrongSegment, find_outcomes, read_outcome, read_outcomes, record
+from activities.submit_chunk import submit_chunk
 from activities.verify_chunk import verify_chunk
 from contracts import layout
+from contracts.job import JobRequest, StartInput
+from contracts.ledger import ChunkOutcome
 from contracts.messages import GpuResult, StageSeconds
 from contracts.plan import Chunk, Plan, PlanFigures
-from contracts.steps import Check
+from contracts.steps import Check, TaskRef
+from contracts.task_spec import Replacement
 from contracts.video_index import VideoIndex
 from media.index import probe
 from media.segment import EncoderSettings, SegmentWriter
@@ -66,18 +70,22 @@ def put(job: str, index: VideoIndex, folder: Path, task: str, first: int, last: 
     return name
 
 
-def check(job: str, task: str, chunk: int) -> Check:
+def check(job: str, task: str, chunk: int, **more: object) -> Check:
     identity = {"job": job, "chunk": chunk, "attempt": 1, "task": task, "instance_id": "i"}
     result = GpuResult(**identity, outcome="succeeded", device="cpu", seconds=StageSeconds(total=3.0))
-    return Check(**identity, run=1, result=result)
+    return Check.model_validate({**identity, "run": 1, "result": result, **more})
+
+
+def found_of(job: str, chunk: int, may_replace: bool = False) -> list[ChunkOutcome]:
+    plan = CHUNKS[chunk]
+    return find_outcomes(job, plan, (plan.first, plan.last), may_replace)
 
 
 def test_a_right_segment_is_recorded_with_what_its_task_said(job: str, index: VideoIndex, tmp_path: Path) -> None:
     segment = put(job, index, tmp_path, "c00001-a1", 8, 19)
     verdict = verify_chunk(check(job, "c00001-a1", 1))
     assert (verdict.problem, verdict.frames) == (None, 12)
-    found = find_outcome(job, CHUNKS[1])
-    assert found is not None
+    (found,) = found_of(job, 1)
     assert (found.segment, found.device, found.seconds.total, found.attempt) == (segment, "cpu", 3.0, 1)
 
 
@@ -100,21 +108,20 @@ def test_a_segment_that_claims_frames_it_does_not_hold_is_found_out(
 def test_a_segment_without_its_hash_is_refused(job: str, index: VideoIndex, tmp_path: Path) -> None:
     name = put(job, index, tmp_path, "c00000-a1", 0, 7, sha256=None)
     with pytest.raises(WrongSegment, match="lacks the metadata sha256"):
-        read_outcome(job, CHUNKS[0], name)
+        read_outcome(job, Work.of(CHUNKS[0], None), name)
 
 
 def test_a_file_that_is_no_video_is_refused(job: str) -> None:
     name = layout.segment_blob(job, "c00000-a1", 1)
     storage.system_account().write_text(layout.JOBS, name, "not a video")
     with pytest.raises(WrongSegment, match="not a segment"):
-        read_outcome(job, CHUNKS[0], name)
+        read_outcome(job, Work.of(CHUNKS[0], None), name)
 
 
 def test_work_of_another_attempt_is_found_past_one_that_went_wrong(job: str, index: VideoIndex, tmp_path: Path) -> None:
     put(job, index, tmp_path, "c00000-a1", 0, 6, last="7")
     right = put(job, index, tmp_path, "c00000-a2", 0, 7)
-    found = find_outcome(job, CHUNKS[0])
-    assert found is not None
+    (found,) = found_of(job, 0)
     assert (found.segment, found.attempt) == (right, 2)
 
 
@@ -122,6 +129,79 @@ def test_a_recorded_outcome_whose_segment_was_deleted_is_no_outcome(
     job: str, index: VideoIndex, tmp_path: Path
 ) -> None:
     name = put(job, index, tmp_path, "c00000-a1", 0, 7)
-    record(job, read_outcome(job, CHUNKS[0], name))
+    record(job, read_outcome(job, Work.of(CHUNKS[0], None), name))
     storage.system_account().container(layout.JOBS).delete_blob(name)
-    assert find_outcome(job, CHUNKS[0]) is None
+    assert found_of(job, 0) == []
+
+
+def test_a_piece_of_a_chunk_is_held_against_its_own_frames(job: str, index: VideoIndex, tmp_path: Path) -> None:
+    put(job, index, tmp_path, "c00001-12-15-a1", 12, 15)
+    verdict = verify_chunk(check(job, "c00001-12-15-a1", 1, piece=(12, 15)))
+    assert (verdict.problem, verdict.frames) == (None, 4)
+    (found,) = found_of(job, 1)
+    assert (found.first, found.last, found.piece) == (12, 15, (12, 15))
+
+
+def test_frames_left_unscored_are_recorded_with_what_stands_in_and_why(
+    job: str, index: VideoIndex, tmp_path: Path
+) -> None:
+    put(job, index, tmp_path, "c00000-a2", 0, 7, held="2-3", source="5")
+    replacement = Replacement(frames=((2, 3), (5, 5)), by="source")
+    verdict = verify_chunk(check(job, "c00000-a2", 0, replacement=replacement, bad_reason="damaged"))
+    assert (verdict.problem, verdict.frames, verdict.bad_frames) == (None, 8, 3)
+    (found,) = read_outcomes(job)
+    assert [(run.first, run.last, run.outcome, run.reason) for run in found.replaced] == [
+        (2, 3, "held", "damaged"),
+        (5, 5, "source", "damaged"),
+    ]
+
+
+@pytest.mark.parametrize(("told", "named"), [((), "no frame"), (((2, 2),), "frame 2")])
+def test_a_task_that_leaves_out_frames_on_its_own_is_found_out(
+    job: str, index: VideoIndex, tmp_path: Path, told: tuple[tuple[int, int], ...], named: str
+) -> None:
+    put(job, index, tmp_path, "c00000-a1", 0, 7, held="2-3")
+    replacement = Replacement(frames=told, by="hold") if told else None
+    verdict = verify_chunk(check(job, "c00000-a1", 0, replacement=replacement))
+    assert f"leaves frames 2..3 unscored; its task was to leave {named}" in (verdict.problem or "")
+    assert read_outcomes(job) == []
+
+
+def test_segments_that_nobody_recorded_are_found_and_only_the_gaps_are_left(
+    job: str, index: VideoIndex, tmp_path: Path
+) -> None:
+    start = StartInput(
+        job=job,
+        request=JobRequest(video="clip.mp4", scorer="identity"),
+        video_etag="e",
+        video_bytes=1,
+    )
+    storage.system_account().write_json(layout.JOBS, layout.start_blob(job), start)
+    put(job, index, tmp_path, "c00001-8-11-a1", 8, 11)
+    put(job, index, tmp_path, "c00001-10-11-a1", 10, 11)  # of a piece that was part of the one above
+    put(job, index, tmp_path, "c00001-14-16-a1", 14, 16)
+    task = TaskRef(job=job, run=2, chunk=1, attempt=1, task="c00001-a1", instance_id="i")
+    submitted = submit_chunk(task)
+    assert (submitted.state, submitted.frames, submitted.span) == ("partial", 7, (8, 19))
+    assert submitted.missing == ((12, 13), (17, 19))
+    assert [(o.first, o.last) for o in read_outcomes(job)] == [(8, 11), (14, 16)]
+
+    put(job, index, tmp_path, "c00001-12-13-a1", 12, 13)
+    put(job, index, tmp_path, "c00001-17-19-a1", 17, 19)
+    assert submit_chunk(task).state == "done"
+
+
+def test_frames_held_without_leave_are_scored_again_in_a_job_that_allows_none(
+    job: str, index: VideoIndex, tmp_path: Path
+) -> None:
+    put(job, index, tmp_path, "c00000-a1", 0, 7, held="2")
+    assert found_of(job, 0) == []
+    (found,) = found_of(job, 0, may_replace=True)
+    assert found.replaced[0].reason == "it could not be scored; the log of its task says why"
+
+
+def test_of_a_whole_chunk_and_pieces_of_it_the_whole_counts(job: str, index: VideoIndex, tmp_path: Path) -> None:
+    for task, first, last in (("c00000-0-3-a1", 0, 3), ("c00000-4-7-a1", 4, 7), ("c00000-a1", 0, 7)):
+        span = (first, last)
+        record(job, read_outcome(job, Work.of(CHUNKS[0], span), put(job, index, tmp_path, task, first, last)))
+    assert [(o.first, o.last) for o in read_outcomes(job)] == [(0, 7)]

@@ -49,3 +49,15 @@ def test_runs_that_touch_or_overlap_become_one() -> None:
 )
 def test_runs_are_named_as_people_name_them(runs: list[tuple[int, int]], said: str) -> None:
     assert frame_runs.words(runs, most=2) == said
+
+
+@given(frames)
+def test_runs_survive_a_blobs_metadata(wanted: set[int]) -> None:
+    runs = frame_runs.runs_of(wanted)
+    assert frame_runs.from_text(frame_runs.to_text(runs)) == runs
+
+
+@pytest.mark.parametrize("text", ["x", "1-2-3", "-1", "1,,2", "3-2", "1-"])
+def test_text_that_is_no_list_of_runs_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="run"):
+        frame_runs.from_text(text)

@@ -55,7 +55,7 @@ class Hands:
 
     def submit_chunk(self, task: dict[str, Any]) -> dict[str, Any]:
         self.send(result_of(task))
-        return {"state": "submitted"}
+        return {"state": "submitted", "span": span_of(task)}
 
     def submit_fit(self, task: dict[str, Any]) -> dict[str, Any]:
         self.send(result_of(task))
@@ -69,6 +69,9 @@ class Hands:
 
     def verify_fit(self, _: dict[str, Any]) -> dict[str, Any]:
         return {}
+
+    def bury_task(self, burial: dict[str, Any]) -> dict[str, Any]:
+        return {"blob": f"gpu-tasks/{burial['job']}.json"}
 
     def measure_progress(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"frames": 7}
@@ -99,9 +102,15 @@ class Hands:
 ACTIVITIES = [name for name in vars(Hands) if not name.startswith("_") and name != "payloads"]
 
 
+def span_of(task: dict[str, Any]) -> list[int]:
+    """The frames that a task of this workflow is about."""
+    first = task["chunk"] * FRAMES_PER_CHUNK
+    return task["piece"] or [first, first + FRAMES_PER_CHUNK - 1]
+
+
 def result_of(task: dict[str, Any], /, **changes: Any) -> dict[str, Any]:
     """The message that a task which succeeded in 2 s would send."""
-    result = {key: task[key] for key in ("job", "task", "chunk", "attempt", "instance_id")}
+    result = {key: task[key] for key in ("job", "task", "chunk", "piece", "attempt", "instance_id")}
     return {**result, "outcome": "succeeded", "seconds": {"total": 2.0}, **changes}
 
 

@@ -48,7 +48,7 @@ def test_a_failed_attempt_is_followed_by_another_with_its_own_task_id() -> None:
 def test_a_chunk_that_keeps_failing_fails_the_job_with_its_reason_and_nothing_is_published() -> None:
     class Broken(Hands):
         def submit_chunk(self, task: dict[str, Any]) -> dict[str, Any]:
-            self.send(result_of(task, outcome="failed", reason="frame 12 cannot be decoded"))
+            self.send(result_of(task, outcome="failed", reason="the source is gone", cause="batch"))
             return {"state": "submitted"}
 
     hands = Broken(chunks=1)
@@ -57,7 +57,7 @@ def test_a_chunk_that_keeps_failing_fails_the_job_with_its_reason_and_nothing_is
     assert state.runtime_status is OrchestrationStatus.FAILED
     status = state.get_custom_status()
     assert status["phase"] == "failed"
-    assert status["reason"] == "3 attempts failed: frame 12 cannot be decoded"
+    assert status["reason"] == "3 attempts failed: the source is gone"
     assert hands.calls["stitch_video"] == hands.calls["publish"] == 0
     assert hands.payloads("end_run")[0]["reason"] == status["reason"]
 
