@@ -1,6 +1,6 @@
 """Azure Batch: one Batch job per run of an Atelier job, one Batch task per attempt at a chunk."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -68,6 +68,22 @@ def end_job(batch_job: str) -> None:
             raise
 
 
+def task_seconds(batch_job: str) -> float:
+    """Seconds that the job's tasks have run, by Batch's own times; those that still run count until now. 0: no job."""
+    listed = client().list_tasks(batch_job, select=["id", "executionInfo"])
+    try:
+        return sum(_ran(task) for task in listed)
+    except ResourceNotFoundError:
+        return 0.0
+
+
+def _ran(task: batch.BatchTask) -> float:
+    info = task.execution_info
+    if info is None or info.start_time is None:
+        return 0.0  # it waited for a node, which costs nothing
+    return max(0.0, ((info.end_time or datetime.now(UTC)) - info.start_time).total_seconds())
+
+
 def _create_job(batch_job: str) -> None:
     pool = batch.BatchPoolInfo(pool_id=settings().batch_pool_id)
     try:
@@ -93,6 +109,13 @@ def _add_task(batch_job: str, task: str, spec_url: str) -> bool:
     )
     try:
         client().create_task(batch_job, options)
-    except ResourceExistsError:
+    except ResourceExistsError as error:
+        if _code(error) != "TaskExists":  # 409 says too that the job has ended and takes no more tasks
+            raise
         return False
     return True
+
+
+def _code(error: HttpResponseError) -> str | None:
+    """Batch's own error code; the SDK leaves it in the body."""
+    return error.response.json().get("code") if error.response is not None else None  # type: ignore[attr-defined]

@@ -6,9 +6,11 @@ only on what may pass by itself.
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import azure.durable_functions as df
 
+from activities.check_run import check_run
 from activities.end_run import end_run
 from activities.find_model import find_model
 from activities.inspect_gpu_task import inspect_gpu_task
@@ -30,18 +32,28 @@ log = logging.getLogger(__name__)
 bp = df.Blueprint()
 
 
-def activity[I: Contract](function: Callable[[I], Contract], takes: type[I]) -> None:
-    """Register `function` under its own name."""
+def activity[I: Contract](function: Callable[..., Contract], takes: type[I], *, needs_client: bool = False) -> None:
+    """Register `function` under its own name; one that `needs_client` is given a Durable client as well."""
 
     def run(payload: dict) -> dict:  # plain: the Functions runtime takes no generic alias in a binding
-        try:
-            return function(takes.model_validate(payload)).model_dump(mode="json")
-        except JobRefused as refusal:
-            log.warning("%s refused: %s", function.__name__, refusal)
-            return Refused(refused=str(refusal)).model_dump(mode="json")
+        return _answer(function, takes.model_validate(payload))
 
-    run.__name__ = run.__qualname__ = function.__name__
-    bp.activity_trigger(input_name="payload")(run)
+    def run_with_client(payload: dict, client: df.SyncDurableFunctionsClient) -> dict:
+        return _answer(function, takes.model_validate(payload), client)
+
+    chosen = run_with_client if needs_client else run
+    chosen.__name__ = chosen.__qualname__ = function.__name__
+    registered = bp.activity_trigger(input_name="payload")(chosen)
+    if needs_client:
+        bp.durable_client_input(client_name="client")(registered)
+
+
+def _answer(function: Callable[..., Contract], *given: Any) -> dict:
+    try:
+        return function(*given).model_dump(mode="json")
+    except JobRefused as refusal:
+        log.warning("%s refused: %s", function.__name__, refusal)
+        return Refused(refused=str(refusal)).model_dump(mode="json")
 
 
 activity(probe_video, StartInput)
@@ -56,3 +68,4 @@ activity(measure_progress, RunRef)
 activity(stitch_video, RunRef)
 activity(publish, PublishInput)
 activity(end_run, EndInput)
+activity(check_run, RunRef, needs_client=True)

@@ -1,22 +1,20 @@
-"""The HTTP door: start, list, look at and cancel jobs. Anything finer is the Durable management API."""
+"""The HTTP door: start, list, look at, cancel and retry jobs. Anything finer is the Durable management API."""
 
 import json
-from datetime import datetime
 from typing import Any
 
 import azure.durable_functions as df
 import azure.functions as func
-from durabletask.client import OrchestrationQuery, OrchestrationState, OrchestrationStatus
+from durabletask.client import OrchestrationQuery, OrchestrationState
 from pydantic import ValidationError
 
-from activities.end_run import end_run
-from contracts.job import JobRequest, StartInput, field_errors
-from contracts.steps import EndInput
+from contracts.job import JobRequest, field_errors
+from triggers.job_control import Conflict, cancel, retry
+from triggers.job_view import view
 from triggers.starting import ORCHESTRATION, BadRequest, list_styles, resolve, start
 
 bp = df.Blueprint()
 
-OVER = (OrchestrationStatus.COMPLETED, OrchestrationStatus.FAILED, OrchestrationStatus.TERMINATED)
 MOST_LISTED = 1_000
 
 
@@ -42,9 +40,11 @@ def list_jobs(req: func.HttpRequest, client: df.SyncDurableFunctionsClient) -> f
     if not asked.isdecimal() or not 1 <= int(asked) <= MOST_LISTED:
         problem = f"must be a whole number from 1 to {MOST_LISTED}"
         return _json({"errors": [{"field": "top", "value": asked, "problem": problem}]}, 400)
-    states = client.get_all_orchestration_states(OrchestrationQuery(fetch_inputs_and_outputs=True))
-    jobs = sorted((s for s in states if s.name == ORCHESTRATION), key=lambda s: s.created_at, reverse=True)
-    return _json({"jobs": [_view(state) for state in jobs[: int(asked)]]}, 200)
+    # Chunks and guards are instances too and cannot be left out of a query: so first without what they carry.
+    known = client.get_all_orchestration_states(OrchestrationQuery(fetch_inputs_and_outputs=False))
+    jobs = sorted((s for s in known if s.name == ORCHESTRATION), key=lambda s: s.created_at, reverse=True)
+    states = (client.get_orchestration_state(job.instance_id) for job in jobs[: int(asked)])
+    return _json({"jobs": [view(state) for state in states if state]}, 200)
 
 
 @bp.function_name("get_job")
@@ -53,7 +53,7 @@ def list_jobs(req: func.HttpRequest, client: df.SyncDurableFunctionsClient) -> f
 def get_job(req: func.HttpRequest, client: df.SyncDurableFunctionsClient) -> func.HttpResponse:
     """200 with the job, or 404."""
     state = _find(client, req)
-    return _json(_view(state), 200) if state else _no_job(req)
+    return _json(view(state), 200) if state else _no_job(req)
 
 
 @bp.function_name("cancel_job")
@@ -64,13 +64,26 @@ def cancel_job(req: func.HttpRequest, client: df.SyncDurableFunctionsClient) -> 
     state = _find(client, req)
     if state is None:
         return _no_job(req)
-    if state.runtime_status in OVER:
-        problem = f"the job is over ({_status_name(state)}); only a running job can be cancelled"
-        return _json({"errors": [{"field": "job", "value": state.instance_id, "problem": problem}]}, 409)
-    pinned = StartInput.model_validate(state.get_input())
-    client.terminate_orchestration(state.instance_id, output="cancelled", recursive=True)
-    end_run(EndInput(job=pinned.job, run=pinned.run, outcome="cancelled"))
+    try:
+        cancel(client, state)
+    except Conflict as conflict:
+        return _json({"errors": conflict.errors}, 409)
     return _json({"job": state.instance_id, "runtimeStatus": "Terminated"}, 202)
+
+
+@bp.function_name("retry_job")
+@bp.route(route="jobs/{job}/retry", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@bp.durable_client_input(client_name="client")
+def retry_job(req: func.HttpRequest, client: df.SyncDurableFunctionsClient) -> func.HttpResponse:
+    """202 with the Durable management URLs; 404; 409 where it is under way or finished, or its input was replaced."""
+    state = _find(client, req)
+    if state is None:
+        return _no_job(req)
+    try:
+        job = retry(client, state)
+    except Conflict as conflict:
+        return _json({"errors": conflict.errors}, 409)
+    return client.create_check_status_response(req, job)
 
 
 @bp.function_name("get_styles")
@@ -90,27 +103,6 @@ def _request(body: bytes) -> JobRequest:
 def _find(client: df.SyncDurableFunctionsClient, req: func.HttpRequest) -> OrchestrationState | None:
     state = client.get_orchestration_state(req.route_params["job"])
     return state if state and state.name == ORCHESTRATION else None
-
-
-def _view(state: OrchestrationState) -> dict[str, Any]:
-    failure = state.failure_details
-    return {
-        "job": state.instance_id,
-        "runtimeStatus": _status_name(state),
-        "customStatus": state.get_custom_status(),
-        "output": failure.message if failure else state.get_output(),
-        "createdTime": _utc(state.created_at),
-        "lastUpdatedTime": _utc(state.last_updated_at),
-    }
-
-
-def _utc(time: datetime) -> str:
-    """The SDK's times are UTC without saying so; written as the Durable status API writes them."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _status_name(state: OrchestrationState) -> str:
-    return "".join(part.capitalize() for part in state.runtime_status.name.split("_"))
 
 
 def _no_job(req: func.HttpRequest) -> func.HttpResponse:

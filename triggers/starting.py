@@ -12,15 +12,22 @@ import grpc
 from azure.core.exceptions import ResourceNotFoundError
 from durabletask.client import OrchestrationState, OrchestrationStatus
 
-from activities.storage import data_account
+from activities.check_run import FROM_OUTSIDE, OVER
+from activities.end_run import end_run, find_ended
+from activities.settings import settings
+from activities.storage import data_account, system_account
 from contracts import layout
 from contracts.job import JobRequest, StartInput
+from contracts.model import Contract
+from contracts.steps import EndInput, GuardInput, RunRef
 from contracts.styles import BUILTIN_STYLES
 
 log = logging.getLogger(__name__)
 
-ORCHESTRATION = "score_video"
+ORCHESTRATION, GUARD = "score_video", "guard_run"
 OVER_WITHOUT_RESULT = (OrchestrationStatus.FAILED, OrchestrationStatus.TERMINATED)
+# A guard's look is an activity and a timer: more often than that would cost more than it saves.
+SHORTEST_GUARD_SECONDS = 0.5
 # Enough to choose from in an error message; `GET /api/styles` lists them all.
 STYLES_SHOWN = 40
 
@@ -79,29 +86,53 @@ def resolve(request: JobRequest) -> StartInput:
 
 
 def start(client: df.SyncDurableFunctionsClient, pinned: StartInput, *, restart: bool) -> str:
-    """Start the job unless it exists; its id. With `restart`, one that failed or was cancelled is run again."""
+    """Start the job and its guard unless they exist; its id. With `restart`, one that failed or was cancelled is run
+    again."""
     state = client.get_orchestration_state(pinned.job)
     if state is not None:
+        last = StartInput.model_validate(state.get_input())
         if not (restart and state.runtime_status in OVER_WITHOUT_RESULT):
             log.info("job %s exists (%s): nothing to start", pinned.job, state.runtime_status.name)
+            if state.runtime_status not in OVER:
+                _start_guard(client, last)  # whoever started the job may have died before that
             return pinned.job
-        pinned = pinned.model_copy(update={"run": _last_run(state) + 1})
+        _end(last, state)
+        pinned = pinned.model_copy(update={"run": last.run + 1})
+    # Before the run: whoever ends an earlier one sees that the job's blobs are no longer its own.
+    system_account().write_json(layout.JOBS, layout.start_blob(pinned.job), pinned)
+    _schedule(client, ORCHESTRATION, pinned.job, pinned)
+    _start_guard(client, pinned)
+    log.info("job %s started, run %d: %s", pinned.job, pinned.run, pinned.request.video)
+    return pinned.job
+
+
+def _schedule(client: df.SyncDurableFunctionsClient, name: str, instance: str, payload: Contract) -> None:
+    """Start an orchestration; one of that id that runs already is left alone."""
     try:
-        client.schedule_new_orchestration(ORCHESTRATION, input=pinned.model_dump(mode="json"), instance_id=pinned.job)
+        client.schedule_new_orchestration(name, input=payload.model_dump(mode="json"), instance_id=instance)
     except grpc.RpcError as error:
         if error.code() != grpc.StatusCode.ALREADY_EXISTS:  # the other door was faster
             raise
-    log.info("job %s started, run %d: %s", pinned.job, pinned.run, pinned.request.video)
-    return pinned.job
+
+
+def _start_guard(client: df.SyncDurableFunctionsClient, start: StartInput) -> None:
+    instance = layout.guard_instance(start.job, start.run)
+    found = client.get_orchestration_state(instance, fetch_payloads=False)
+    if found is None or found.runtime_status in OVER:
+        seconds = max(settings().guard_seconds, SHORTEST_GUARD_SECONDS)
+        _schedule(client, GUARD, instance, GuardInput(job=start.job, run=start.run, seconds=seconds))
+
+
+def _end(last: StartInput, state: OrchestrationState) -> None:
+    """A run that was terminated a moment ago may not have been cleaned up after: the next must not find its rest."""
+    run = RunRef.of(last)
+    if state.runtime_status is OrchestrationStatus.TERMINATED and find_ended(run) is None:
+        end_run(EndInput(job=run.job, run=run.run, outcome="cancelled", reason=FROM_OUTSIDE))
 
 
 def _etag(blob: str) -> str:
     """As the service gives it with the blob itself; listings leave out the quotes, and etags are compared as text."""
     return str(data_account().container(layout.STYLES).get_blob_client(blob).get_blob_properties().etag)
-
-
-def _last_run(state: OrchestrationState) -> int:
-    return StartInput.model_validate(state.get_input()).run
 
 
 def _find_style(name: str) -> Style:

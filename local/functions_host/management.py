@@ -150,7 +150,8 @@ class Management:
         await self._client.raise_orchestration_event(instance_id, rest[0], data=data)
 
     async def _terminate(self, request: web.Request, query: Query, instance_id: str, rest: list[str]) -> None:
-        await self._client.terminate_orchestration(instance_id, output=query.text("reason"))
+        # As in Azure: sub-orchestrations go on. Only the SDK's own call can end them too.
+        await self._client.terminate_orchestration(instance_id, output=query.text("reason"), recursive=False)
 
     async def _suspend(self, request: web.Request, query: Query, instance_id: str, rest: list[str]) -> None:
         await self._client.suspend_orchestration(instance_id, reason=query.text("reason"))
