@@ -1,7 +1,8 @@
 """Activity `submit_chunk`: hand one attempt at a chunk, or a piece of it, to Batch, unless it is finished already."""
 
 from activities import gpu_tasks, models
-from activities.segments import find_outcomes
+from activities.reuse import reuse_chunk
+from activities.segments import find_outcomes, read_outcomes, record
 from activities.storage import system_account
 from contracts import frame_runs, layout
 from contracts.frame_runs import FrameRun
@@ -28,11 +29,21 @@ def submit_chunk(task: TaskRef) -> Submitted:
     start = gpu_tasks.read_start(task.job)
     chunk = system_account().read_json(layout.JOBS, layout.plan_blob(task.job), Plan).chunks[task.chunk]
     span = task.piece or (chunk.first, chunk.last)
+    if chunk.reuse:
+        return _finished(span, [_reused(task.job, chunk)])
     outcomes = find_outcomes(task.job, chunk, span, start.request.options.on_bad_frame != "fail")
     if outcomes and task.replacement is None:
         return _finished(span, outcomes)
     gpu_tasks.hand_over(task, _spec(task, chunk, span, start))
     return Submitted(state="submitted", span=span)
+
+
+def _reused(job: str, chunk: Chunk) -> ChunkOutcome:
+    if recorded := read_outcomes(job, chunk.index):
+        return recorded[0]
+    outcome = reuse_chunk(job, chunk)
+    record(job, outcome)
+    return outcome
 
 
 def _finished(span: FrameRun, outcomes: list[ChunkOutcome]) -> Submitted:
