@@ -10,6 +10,7 @@ from typing import Any
 
 import azure.durable_functions as df
 
+from activities.bury_task import bury_task
 from activities.check_run import check_run
 from activities.end_run import end_run
 from activities.find_model import find_model
@@ -26,7 +27,7 @@ from activities.verify_chunk import verify_chunk
 from activities.verify_fit import verify_fit
 from contracts.job import StartInput
 from contracts.model import Contract
-from contracts.steps import Check, EndInput, PublishInput, Refused, RunRef, TaskRef
+from contracts.steps import Burial, Check, EndInput, PublishInput, Refused, RunRef, TaskRef
 
 log = logging.getLogger(__name__)
 bp = df.Blueprint()
@@ -64,6 +65,7 @@ activity(verify_fit, Check)
 activity(submit_chunk, TaskRef)
 activity(inspect_gpu_task, TaskRef)
 activity(verify_chunk, Check)
+activity(bury_task, Burial)
 activity(measure_progress, RunRef)
 activity(stitch_video, RunRef)
 activity(publish, PublishInput)

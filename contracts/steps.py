@@ -4,7 +4,8 @@ All of it is small (Durable keeps every byte in its history): anything that grow
 `contracts.layout`.
 """
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -16,6 +17,25 @@ from contracts.model import BatchId, Contract
 from contracts.provenance import AudioTrack
 from contracts.status import MOST_BAD_RUNS
 from contracts.task_spec import Replacement
+
+
+class BadCount(Contract):
+    """`bad_frames` counts frames that were not scored; `bad_runs` names the first runs of them."""
+
+    bad_frames: int = 0
+    bad_runs: tuple[BadRun, ...] = Field(default=(), max_length=MOST_BAD_RUNS)
+
+    @staticmethod
+    def of(runs: Iterable[BadRun]) -> "BadCount":
+        known = tuple(runs)
+        count = sum(run.last - run.first + 1 for run in known)
+        return BadCount(bad_frames=count, bad_runs=known[:MOST_BAD_RUNS])
+
+    @staticmethod
+    def fields_of(*parts: "BadCount") -> dict[str, Any]:
+        """The sum of `parts`, as the fields of another contract."""
+        runs = sorted((run for part in parts for run in part.bad_runs), key=lambda run: run.first)
+        return {"bad_frames": sum(part.bad_frames for part in parts), "bad_runs": tuple(runs[:MOST_BAD_RUNS])}
 
 
 class RunRef(Contract):
@@ -79,21 +99,18 @@ class TaskRef(RunRef, AboutTask):
     bad_reason: str | None = None
 
 
-class Submitted(Contract):
+class Submitted(BadCount):
     """Result of `submit_chunk` and `submit_fit`.
 
     `submitted`: a task is on its way. `done`: an earlier run or attempt has finished this work. `partial`: it has
     finished some of it, `missing` is left. `ended`: the run is over (failed or cancelled) and nothing more is to be
-    done for it. `span` is what the task is about; `frames` counts what is finished, `bad_frames` and `bad_runs` those
-    of them that were not scored.
+    done for it. `span` is what the task is about; `frames` counts what is finished, bad ones included.
     """
 
     state: Literal["submitted", "done", "partial", "ended"]
     span: FrameRun | None = None
     missing: tuple[FrameRun, ...] = ()
     frames: int = 0
-    bad_frames: int = 0
-    bad_runs: tuple[BadRun, ...] = Field(default=(), max_length=MOST_BAD_RUNS)
 
 
 class Inspection(Contract):
@@ -112,27 +129,22 @@ class Check(TaskRef):
     result: GpuResult
 
 
-class Verdict(Contract):
+class Verdict(BadCount):
     """Result of a verification; `problem` says what is wrong with the output, and is None where nothing is.
 
-    `frames` counts the frames that the output holds, `bad_frames` and `bad_runs` those of them that were not scored.
+    `frames` counts the frames that the output holds, bad ones included.
     """
 
     problem: str | None = None
     frames: int = 0
-    bad_frames: int = 0
-    bad_runs: tuple[BadRun, ...] = Field(default=(), max_length=MOST_BAD_RUNS)
 
 
 class Ended(RunRef):
     """Result of `end_run`: nothing of the run goes on."""
 
 
-class ChunkReport(Contract):
-    """What a chunk's sub-orchestration returns; a group's is the sum of its chunks'. Seconds are of GPU tasks.
-
-    `bad_frames` counts frames that were not scored; `bad_runs` names the first runs of them.
-    """
+class ChunkReport(BadCount):
+    """What a chunk's sub-orchestration returns; a group's is the sum of its chunks'. Seconds are of GPU tasks."""
 
     ok: bool
     chunks: int = 1
@@ -140,8 +152,6 @@ class ChunkReport(Contract):
     retries: int = 0
     seconds: float = 0.0
     wasted_seconds: float = 0.0
-    bad_frames: int = 0
-    bad_runs: tuple[BadRun, ...] = Field(default=(), max_length=MOST_BAD_RUNS)
     reason: str | None = Field(default=None, max_length=4_000)
 
 
