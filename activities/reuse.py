@@ -58,11 +58,10 @@ def open_result(output: str, etag: str, size: int) -> RangedReader:
             pinned = blob.download_blob(offset, length, etag=etag, match_condition=MatchConditions.IfNotModified)
             return pinned.readall()
         except HttpResponseError as error:
-            if error.status_code in (404, 412):
-                changed = "deleted" if error.status_code == 404 else "replaced"
+            if error.status_code in (404, 412):  # which of the two tells nothing: Azurite has 412 for both
                 raise JobRefused(
-                    f"outputs/{output} was {changed} since this job was planned, which takes frames from it; "
-                    "submit the range again with another base, or the whole video"
+                    f"outputs/{output}, which this job takes frames from, was replaced or deleted since it was "
+                    "planned; submit the range again with another base, or the whole video"
                 ) from None
             raise
 
