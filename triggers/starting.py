@@ -21,6 +21,7 @@ from contracts.job import JobRequest, StartInput
 from contracts.model import Contract
 from contracts.steps import EndInput, GuardInput, RunRef
 from contracts.styles import BUILTIN_STYLES
+from triggers.base_result import base_problems
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,8 @@ def resolve(request: JobRequest) -> StartInput:
         problem = f"no such blob in container {layout.VIDEOS!r}; upload it first"
         raise BadRequest([{"field": "video", "value": request.video, "problem": problem}]) from None
     etag = str(properties.etag)
+    if problems := base_problems(request, etag):
+        raise BadRequest(problems)
     style_etag = _etag(style.blob) if style and style.blob else None
     version = style_etag or (BUILTIN_STYLES[style.name].sha256 if style else None)
     return StartInput(
