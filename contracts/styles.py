@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass
 
+# What an uploaded style image may be; the node that fits it is held to the same.
+STYLE_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
+# Shorter side in pixels, and the most that the longer may be of it.
+STYLE_MIN_SIDE, STYLE_MAX_RATIO = 64, 8
+
 
 @dataclass(frozen=True)
 class BuiltinStyle:
