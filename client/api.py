@@ -6,14 +6,27 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
+from pydantic import ValidationError
 
 from client.connection import START_HINT, Connection
-from client.errors import AppError, InvalidInput, NoSuchJob, NotAllowed, Refused, Unreachable
+from client.errors import (
+    AppError,
+    InvalidInput,
+    JobOutcome,
+    NoSuchJob,
+    NoSuchLetter,
+    NotAllowed,
+    Refused,
+    Unreachable,
+    described,
+)
 from client.job_state import JobState
+from contracts.deadletter import DeadLetter
 
 # Connecting is quick or it fails; an answer may have to wait for a cold start of the app.
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 JOB_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+LETTER = re.compile(r"[a-z0-9-]{3,63}/[A-Za-z0-9_-]{1,200}")  # a queue's name, and an entry of its archive
 
 
 @dataclass(frozen=True)
@@ -49,8 +62,19 @@ class FunctionApp:
         Raises:
             Refused: the request is not valid.
         """
-        payload = self._expect(self._call("POST", "/api/jobs", json=request), 202).json()
-        return Started(job=payload["id"], status_url=payload["statusQueryGetUri"])
+        return _started(self._expect(self._call("POST", "/api/jobs", json=request), 202))
+
+    def retry(self, job: str) -> Started:
+        """Run a failed or cancelled job again; what it had finished is kept.
+
+        Raises:
+            NoSuchJob: there is none.
+            JobOutcome: it is running, or has finished.
+        """
+        response = self._call("POST", f"/api/jobs/{_checked(job)}/retry")
+        if response.status_code == 404:
+            raise NoSuchJob(job)
+        return _started(self._expect(response, 202))
 
     def job(self, job: str) -> JobState:
         """Raises: NoSuchJob."""
@@ -72,11 +96,41 @@ class FunctionApp:
         response = self._call("DELETE", f"/api/jobs/{_checked(job)}")
         if response.status_code == 404:
             raise NoSuchJob(job)
-        return self._expect(response, 202, 409).status_code == 202
+        return response.status_code != 409 and self._expect(response, 202).status_code == 202
 
     def styles(self) -> list[Style]:
         payload = self._expect(self._call("GET", "/api/styles"), 200).json()
         return [Style(entry["name"], entry["title"], entry["kind"]) for entry in payload["styles"]]
+
+    def dead_letters(self, top: int) -> list[DeadLetter]:
+        """Newest first, without their bodies."""
+        payload = self._expect(self._call("GET", "/api/deadletter", params={"top": top}), 200).json()
+        return [_letter(entry) for entry in payload["entries"]]
+
+    def dead_letter(self, entry: str) -> DeadLetter:
+        """`entry` is `<queue>/<id>`. Raises: NoSuchLetter."""
+        return _letter(self._about(entry, "GET").json())
+
+    def replay(self, entry: str) -> None:
+        """Put it on its queue again.
+
+        Raises:
+            NoSuchLetter: there is none.
+            JobOutcome: nobody waits for it any more, or it cannot be read.
+        """
+        self._about(entry, "POST", "/replay", 202)
+
+    def drop(self, entry: str) -> None:
+        """Delete it. Raises: NoSuchLetter."""
+        self._about(entry, "DELETE")
+
+    def _about(self, entry: str, method: str, action: str = "", status: int = 200) -> httpx.Response:
+        if not LETTER.fullmatch(entry):
+            raise InvalidInput(f"{entry!r} names no dead letter: give QUEUE/ID, as `deadletter list` shows it")
+        response = self._call(method, f"/api/deadletter/{entry}{action}")
+        if response.status_code == 404:
+            raise NoSuchLetter(entry)
+        return self._expect(response, status)
 
     def _call(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         return self._send(method, self._connection.endpoint + path, headers=self._headers, **arguments)
@@ -95,6 +149,8 @@ class FunctionApp:
             return response
         if response.status_code == 400:
             raise Refused(_problems(response))
+        if response.status_code == 409:
+            raise JobOutcome(described(_problems(response)))
         if response.status_code in (401, 403):
             raise NotAllowed(f"{self._connection.endpoint} wants a function key: give --key or set ATELIER_KEY")
         if response.status_code == 404:
@@ -109,8 +165,21 @@ def _checked(job: str) -> str:
     return job
 
 
+def _started(response: httpx.Response) -> Started:
+    payload = response.json()
+    return Started(job=payload["id"], status_url=payload["statusQueryGetUri"])
+
+
+def _letter(payload: dict[str, Any]) -> DeadLetter:
+    try:
+        return DeadLetter.model_validate(payload)
+    except ValidationError as error:
+        raise AppError(f"the app tells of a dead letter in a way this client does not know: {error}", 200) from error
+
+
 def _problems(response: httpx.Response) -> list[dict[str, Any]]:
     try:
         return list(response.json()["errors"])
     except (ValueError, KeyError, TypeError) as error:
-        raise AppError(f"the app answered 400 without saying why: {response.text[:200]!r}", 400) from error
+        status = response.status_code
+        raise AppError(f"the app answered {status} without saying why: {response.text[:200]!r}", status) from error

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from client import commands, report
+from client import commands, dead_letters, report
 from client.connection import LOCAL_ENDPOINT, resolve
 from client.errors import ClientError
 from contracts.job import SCORERS
@@ -37,6 +37,10 @@ def parser() -> argparse.ArgumentParser:
     status.add_argument("job", metavar="JOB")
     _add_watch(status)
 
+    retry = _add(parsers, "retry", commands.retry, "run a failed or cancelled job again; what it had finished is kept")
+    retry.add_argument("job", metavar="JOB")
+    _add_watch(retry)
+
     listing = _add(parsers, "list", commands.list_jobs, "jobs, newest first")
     listing.add_argument("--top", type=int, default=50, metavar="N", help="at most N (default 50)")
 
@@ -48,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
 
     cancel = _add(parsers, "cancel", commands.cancel, "stop a job and its GPU tasks")
     cancel.add_argument("job", metavar="JOB")
+    _add_dead_letters(parsers)
     return root
 
 
@@ -70,8 +75,33 @@ def _add_submit(parsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     submit.add_argument("--strength", type=float, metavar="0..1", help="0 is the source, 1 the full style (default)")
     submit.add_argument("--keep-color", action="store_true", default=None, help="keep the source's colours")
     submit.add_argument("--max-cost", type=float, metavar="AMOUNT", help="refuse a job that is planned to cost more")
+    bad = submit.add_argument_group("frames that cannot be decoded or scored")
+    bad.add_argument(
+        "--on-bad-frame",
+        choices=("fail", "hold", "source"),
+        help="fail the job (default), hold the frame before, or pass the source's frame through",
+    )
+    bad.add_argument("--max-bad-frames", type=int, metavar="N", help="fail with more than N of them (default 1000)")
+    bad.add_argument("--max-bad-run", type=int, metavar="N", help="fail with more than N in a row (default 300)")
+    part = submit.add_argument_group("a part of a video that is scored already")
+    part.add_argument("--frames", metavar="A-B", help="score only these, both included, counted from 0")
+    part.add_argument("--base", metavar="JOB", help="take all others from its result (default: the newest of FILE)")
     submit.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="any option, by its name")
     _add_watch(submit)
+
+
+def _add_dead_letters(parsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    title = "messages and GPU work that were given up"
+    archive = parsers.add_parser("deadletter", help=title, description=title[0].upper() + title[1:] + ".")
+    actions = archive.add_subparsers(required=True, metavar="ACTION")
+    listing = _add(actions, "list", dead_letters.list_letters, "all of them, newest first")
+    listing.add_argument("--top", type=int, default=50, metavar="N", help="at most N (default 50)")
+    for name, command, does in (
+        ("show", dead_letters.show, "one with everything that is known of it"),
+        ("replay", dead_letters.replay, "put one on its queue again"),
+        ("drop", dead_letters.drop, "delete one"),
+    ):
+        _add(actions, name, command, does).add_argument("entry", metavar="QUEUE/ID")
 
 
 def _add_watch(subparser: argparse.ArgumentParser) -> None:

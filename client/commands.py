@@ -2,14 +2,15 @@
 
 from argparse import Namespace
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from client import report, submission
-from client.api import FunctionApp, Style
+from client import base_job, report, submission
+from client.api import FunctionApp, Started, Style
 from client.connection import Connection
 from client.errors import InvalidInput, JobOutcome
 from client.job_state import JobState
@@ -22,7 +23,10 @@ from contracts.status import JobResult
 
 Command = Callable[[Namespace, Connection, Console], int]
 
-OPTION_FLAGS = ("chunk_size", "max_dimension", "strength", "keep_color", "max_cost")
+OPTION_FLAGS = (
+    *("chunk_size", "max_dimension", "strength", "keep_color", "max_cost"),
+    *("on_bad_frame", "max_bad_frames", "max_bad_run"),
+)
 EXIT_CODES = {"failed": 1, "cancelled": 1}
 
 
@@ -31,17 +35,24 @@ def submit(args: Namespace, connection: Connection, console: Console) -> int:
         name: value for name in OPTION_FLAGS if (value := getattr(args, name)) is not None
     }
     wanted = submission.build(args.file, args.style, args.scorer, options)
+    frames = submission.parse_range(args.frames) if args.frames is not None else None
+    if args.base is not None and frames is None:
+        raise InvalidInput("--base: given without --frames; name the frames to score anew")
     with FunctionApp(connection) as app:
         # Asked first, so that an app that is not there, or a misspelt style, costs no upload.
         _check_style(wanted, app.styles())
-        _upload(wanted, DataStorage(connection), console)
-        started = app.start(wanted.body)
-        if args.watch or args.out:
-            return _watch(started.job, lambda: app.poll(started.status_url), args, connection, console)
-        state = app.poll(started.status_url)
-    if not state.has_ended:
-        console.print(f"look again with: python -m client status {started.job} --watch", soft_wrap=True)
-    return _tell(state, args)
+        with closing(DataStorage(connection)) as storage:
+            if frames is not None:
+                base = base_job.find(app, storage, args.file, args.base, console)
+                assert base.status is not None
+                wanted = submission.ranged(wanted, frames, base.job, base.status.video)
+            _upload(wanted, storage, console)
+        return _under_way(app, app.start(wanted.body), args, connection, console)
+
+
+def retry(args: Namespace, connection: Connection, console: Console) -> int:
+    with FunctionApp(connection) as app:
+        return _under_way(app, app.retry(args.job), args, connection, console)
 
 
 def status(args: Namespace, connection: Connection, console: Console) -> int:
@@ -101,15 +112,23 @@ def _check_style(wanted: submission.Submission, known: list[Style]) -> None:
         raise InvalidInput(f"--style: {name!r} is a built-in style; rename {wanted.style_image.name} to use your image")
 
 
+def _under_way(app: FunctionApp, started: Started, args: Namespace, connection: Connection, console: Console) -> int:
+    """Follow a job that was just started, or say how to."""
+    if args.watch or args.out:
+        return _watch(started.job, lambda: app.poll(started.status_url), args, connection, console)
+    state = app.poll(started.status_url)
+    if not state.has_ended:
+        console.print(f"look again with: python -m client status {started.job} --watch", soft_wrap=True)
+    return _tell(state, args)
+
+
 def _upload(wanted: submission.Submission, storage: DataStorage, console: Console) -> None:
-    try:
-        if wanted.style_image is not None and wanted.style_blob is not None:
-            _check_style_blob(wanted.style_blob, storage.names(STYLES, f"{wanted.request.style}."))
-            _upload_one(storage, wanted.style_image, STYLES, wanted.style_blob, {}, console)
+    if wanted.style_image is not None and wanted.style_blob is not None:
+        _check_style_blob(wanted.style_blob, storage.names(STYLES, f"{wanted.request.style}."))
+        _upload_one(storage, wanted.style_image, STYLES, wanted.style_blob, {}, console)
+    if wanted.request.base is None:  # a range's video is its base's, and is there
         metadata = {OPTIONS_METADATA_KEY: wanted.metadata}
         _upload_one(storage, wanted.video, VIDEOS, wanted.request.video, metadata, console)
-    finally:
-        storage.close()
 
 
 def _check_style_blob(blob: str, present: list[str]) -> None:

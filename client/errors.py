@@ -4,11 +4,12 @@ ClientError                 2  misuse, or something that cannot be reached
 ├── InvalidInput            2  a bad file, option or name, found before anything was sent
 ├── Refused                 2  the app answered 400: the request is not valid
 ├── NoSuchJob               2
+├── NoSuchLetter            2
 ├── NotAllowed              2  the app or the storage wants a key, or another one
 ├── Unreachable             2  nothing answers there
 ├── AppError                2  the app answered what the contract does not foresee
 ├── StorageError            2
-└── JobOutcome              1  the job failed, was cancelled, or has no result yet
+└── JobOutcome              1  the job failed, was cancelled, has no result yet, or is in no state for what is asked
 """
 
 from typing import Any
@@ -27,12 +28,17 @@ class Refused(ClientError):
 
     def __init__(self, problems: list[dict[str, Any]]) -> None:
         self.problems = problems
-        super().__init__("; ".join(_describe(problem) for problem in problems) or "the app refused the request")
+        super().__init__(described(problems) or "the app refused the request")
 
 
 class NoSuchJob(ClientError):
     def __init__(self, job: str) -> None:
         super().__init__(f"there is no job {job!r}; `python -m client list` shows those there are")
+
+
+class NoSuchLetter(ClientError):
+    def __init__(self, entry: str) -> None:
+        super().__init__(f"there is no dead letter {entry!r}; `python -m client deadletter list` shows those there are")
 
 
 class NotAllowed(ClientError):
@@ -57,6 +63,11 @@ class StorageError(ClientError):
 
 class JobOutcome(ClientError):
     exit_code = 1
+
+
+def described(problems: list[dict[str, Any]]) -> str:
+    """The app's [{field, value, problem, allowed?}] as one line."""
+    return "; ".join(_describe(problem) for problem in problems)
 
 
 def _describe(problem: dict[str, Any]) -> str:

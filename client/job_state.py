@@ -64,7 +64,7 @@ class JobState:
 
 def _reason(word: str, status: JobStatus | None, output: Any) -> str | None:
     if word == "cancelled":
-        return "it was cancelled"
+        return (status.reason if status is not None else None) or "it was cancelled"
     if word != "failed":
         return None
     if status is not None and status.reason:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, Task, TaskID, TextColumn, TransferSpeedColumn
 from rich.text import Text
 
+from client import bad_frames
 from client.job_state import JobState
 from client.storage import Progress as TransferProgress
 from client.watch import Observation, Reporter
@@ -49,6 +50,19 @@ def describe(observation: Observation) -> dict[str, Any]:
 LINE_SECONDS = 10.0
 
 
+class _BadFrameWarning:
+    """One line, when a job's first bad frames appear; how many they were in the end is told with its result."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._given = False
+
+    def __call__(self, state: JobState) -> None:
+        if not self._given and (text := bad_frames.told(state)):
+            self._given = True
+            self._console.print(f"warning: {text}", soft_wrap=True, markup=False)
+
+
 class LineReporter:
     """Writes a line when something has changed."""
 
@@ -57,8 +71,10 @@ class LineReporter:
         self._last: dict[str, Any] = {}
         self._last_at = 0.0
         self._was_silent = False
+        self._warn = _BadFrameWarning(console)
 
     def show(self, observation: Observation) -> None:
+        self._warn(observation.state)
         parts = describe(observation)
         self._was_silent = False
         changed = {name for name in ("phase", "chunks", "frames") if parts[name] != self._last.get(name)}
@@ -78,8 +94,10 @@ class BarReporter:
     def __init__(self, progress: Progress, task: TaskID) -> None:
         self._progress = progress
         self._task = task
+        self._warn = _BadFrameWarning(progress.console)
 
     def show(self, observation: Observation) -> None:
+        self._warn(observation.state)
         status = observation.state.status
         total, done = (status.frames or None, status.frames_done) if status else (None, 0)
         self._progress.update(self._task, total=total, completed=done, **describe(observation))

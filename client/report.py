@@ -5,7 +5,9 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from client import bad_frames
 from client.api import Style
 from client.job_state import JobState
 from client.progress import one_line
@@ -25,6 +27,8 @@ def as_json(state: JobState) -> dict[str, Any]:
         "chunks": status.chunks if status else 0,
         "chunks_done": status.chunks_done if status else 0,
         "retries": status.retries if status else 0,
+        "bad_frames": bad_frames.count(state),
+        "bad_runs": [run.model_dump(mode="json") for run in bad_frames.runs(state)],
         "seconds_left": status.seconds_left if status else None,
         "cost": result.cost if result else (status.cost if status else 0.0),
         "output": result.output if result else None,
@@ -44,8 +48,12 @@ def print_json(value: Any) -> None:
 
 def print_state(state: JobState) -> None:
     print(one_line(state))
+    if bad := bad_frames.told(state):
+        print(f"  {bad}")
     if state.reason:
         print(f"  reason: {state.reason}")
+    if state.status is not None and state.word in ("failed", "cancelled"):
+        print(f"  spent: {state.status.cost:.4g}")
     if state.result is not None:
         print(f"  video: outputs/{state.result.output}")
         print(f"  to fetch it: python -m client download {state.job} --out DIR")
@@ -55,12 +63,18 @@ def print_jobs(states: list[JobState]) -> None:
     if not states:
         print("no jobs yet")
         return
-    table = Table("job", "status", "frames", "style", "begun", "reason", box=None, pad_edge=False)
+    table = Table("job", "status", "frames", "not scored", "style", "begun", "reason", box=None, pad_edge=False)
     for state in states:
         status = state.status
         frames = f"{status.frames_done}/{status.frames}" if status else ""
         style = (status.style if status else None) or ""
-        table.add_row(state.job, state.word, frames, style, (state.created or "")[:19], state.reason or "")
+        bad = str(bad_frames.count(state) or "")
+        cells = (state.job, state.word, frames, bad, style, (state.created or "")[:19], state.reason or "")
+        table.add_row(*map(Text, cells))
+    print_table(table)
+
+
+def print_table(table: Table) -> None:
     # Off a terminal rich would fold the table at 80 columns, in the midst of ids.
     console = Console()
     console.print(table) if console.is_terminal else Console(width=400).print(table)

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from client.errors import InvalidInput
+from contracts.frame_runs import FrameRun
 from contracts.job import JobOptions, JobRequest, field_errors
 from contracts.layout import style_name
 
@@ -59,6 +60,31 @@ def build(video: Path, style: str | None, scorer: str, options: Mapping[str, Any
     except ValidationError as error:
         raise InvalidInput("; ".join(_describe(problem) for problem in field_errors(error))) from error
     return Submission(video, image, request)
+
+
+def ranged(wanted: Submission, frames: FrameRun, base: str, video: str) -> Submission:
+    """`wanted` for `frames` alone, all others taken from job `base`, which is of blob `video`.
+
+    Raises:
+        InvalidInput: they make no request together.
+    """
+    values = wanted.request.model_dump(mode="json") | {"frames": frames, "base": base, "video": video}
+    try:
+        return Submission(wanted.video, wanted.style_image, JobRequest.model_validate(values))
+    except ValidationError as error:
+        raise InvalidInput("; ".join(_describe(problem) for problem in field_errors(error))) from error
+
+
+def parse_range(text: str) -> FrameRun:
+    """`20-30` as (20, 30), `7` as (7, 7).
+
+    Raises:
+        InvalidInput: it is no range.
+    """
+    found = re.fullmatch(r"(\d+)(?:-(\d+))?", text.strip())
+    if not found or int(found[2] or found[1]) < int(found[1]):
+        raise InvalidInput(f"--frames {text!r}: give FIRST-LAST, both included, counted from 0, such as 120-179")
+    return int(found[1]), int(found[2] or found[1])
 
 
 def style_image(style: str | None) -> Path | None:
