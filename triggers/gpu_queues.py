@@ -1,27 +1,30 @@
 """The queues to and from the GPU tasks, and their poison queues.
 
-A message that cannot be read is archived at once: trying again cannot help. One whose handling keeps failing comes to
-the poison queue after `maxDequeueCount` tries; it is archived too, and the chunk it was about is told, so that the
-workflow moves on.
+A message that cannot be read, or that is not about work which is under way, is archived at once: trying again cannot
+help. One whose handling keeps failing comes to the poison queue after `maxDequeueCount` tries; it is archived too, and
+the chunk it was about is told, so that the workflow moves on. Nothing else raises than what may pass by itself.
 """
 
+import base64
 import logging
+from datetime import UTC, datetime
 
 import azure.durable_functions as df
 import azure.functions as func
 import grpc
-from azure.core.exceptions import AzureError, ResourceNotFoundError
-from pydantic import ValidationError
+from azure.core.exceptions import AzureError
 
 from activities import batch as batch_service
+from activities import deadletter
+from activities.deadletter import POISON
 from activities.gpu_tasks import has_ended
 from activities.settings import settings
 from activities.storage import system_account
 from contracts import layout
-from contracts.job import field_errors
-from contracts.messages import FINISHED_EVENT, GPU_RESULTS_QUEUE, GPU_TASKS_QUEUE, GpuResult, GpuTask
-from contracts.model import Contract
-from triggers.deadletter import archive
+from contracts.deadletter import DeadLetter, Failures
+from contracts.messages import FINISHED_EVENT, GPU_RESULTS_QUEUE, GPU_TASKS_QUEUE, AboutTask, GpuResult, GpuTask
+from triggers import gpu_messages
+from triggers.gpu_messages import NotAMessage
 
 log = logging.getLogger(__name__)
 bp = df.Blueprint()
@@ -36,14 +39,12 @@ def on_gpu_task(message: func.QueueMessage) -> None:
     task = _read(GPU_TASKS_QUEUE, message, GpuTask)
     if task is None:
         return
-    if has_ended(task.job, task.run):
-        log.info("task %s of job %s is not submitted: its run is over", task.task, task.job)
-        return
-    spec = layout.spec_blob(task.job, task.task, task.run)
-    url = system_account().blob_sas_url(layout.JOBS, spec, "r", settings().sas_hours)
+    url = system_account().blob_sas_url(
+        layout.JOBS, layout.spec_blob(task.job, task.task, task.run), "r", settings().sas_hours
+    )
     try:
         created = batch_service.create_task(layout.batch_job(task.job, task.run), task.task, url)
-    except AzureError as error:
+    except Exception as error:
         _remember(task, error)  # the poison queue gets the message without its cause
         raise
     log.info("task %s of job %s %s", task.task, task.job, "submitted" if created else "was there already")
@@ -60,49 +61,107 @@ def on_gpu_result(message: func.QueueMessage, client: df.SyncDurableFunctionsCli
 
 
 @bp.function_name("on_gpu_task_poison")
-@bp.queue_trigger(arg_name="message", queue_name=f"{GPU_TASKS_QUEUE}-poison", connection=CONNECTION)
+@bp.queue_trigger(arg_name="message", queue_name=GPU_TASKS_QUEUE + POISON, connection=CONNECTION)
 @bp.durable_client_input(client_name="client")
 def on_gpu_task_poison(message: func.QueueMessage, client: df.SyncDurableFunctionsClient) -> None:
     """Archive a submission that kept failing and tell its chunk."""
-    queue = f"{GPU_TASKS_QUEUE}-poison"
+    queue = GPU_TASKS_QUEUE + POISON
     task = _read(queue, message, GpuTask)
     if task is None:
         return
-    reason = f"task {task.task} could not be submitted to Batch: {_remembered(task)}"
-    name = archive(queue, message, reason)
+    failures = _failures(task)
+    cause = failures.reason if failures else "the cause was not recorded"
+    reason = f"task {task.task} could not be submitted to Batch: {cause}"
+    name = _archive(queue, message, reason, task, failures)
     told = f"{reason}; the message is kept as {layout.DEADLETTER}/{name}"
-    _tell(client, GpuResult(**task.about(), outcome="failed", reason=told))
+    _tell(client, GpuResult(**task.about(), outcome="failed", cause="batch", reason=told))
 
 
 @bp.function_name("on_gpu_result_poison")
-@bp.queue_trigger(arg_name="message", queue_name=f"{GPU_RESULTS_QUEUE}-poison", connection=CONNECTION)
+@bp.queue_trigger(arg_name="message", queue_name=GPU_RESULTS_QUEUE + POISON, connection=CONNECTION)
 def on_gpu_result_poison(message: func.QueueMessage) -> None:
     """Archive a result that kept failing. Its chunk finds the segment by itself: storage is asked on a timer."""
-    archive(f"{GPU_RESULTS_QUEUE}-poison", message, "the result could not be delivered to its orchestration")
+    queue = GPU_RESULTS_QUEUE + POISON
+    result = _read(queue, message, GpuResult)
+    if result is not None:
+        _archive(queue, message, "the result could not be delivered to its orchestration", result)
 
 
-def _read[T: Contract](queue: str, message: func.QueueMessage, kind: type[T]) -> T | None:
-    """The message as `kind`; None after archiving one that is not."""
+def _read[T: AboutTask](queue: str, message: func.QueueMessage, kind: type[T]) -> T | None:
+    """The message as `kind`; None for one that is done with. All but a late one of a run that is over are archived."""
     try:
-        return kind.model_validate_json(message.get_body())
-    except ValidationError as error:
-        problems = "; ".join(f"{e['field']}: {e['problem']}" for e in field_errors(error))
-        archive(queue, message, f"not a valid {kind.__name__} message: {problems}")
+        about = gpu_messages.parse(gpu_messages.decode(message.get_body()), kind)
+    except NotAMessage as problem:
+        _archive(queue, message, str(problem))
         return None
+    run = gpu_messages.run_of(about)
+    # In this order: a run that ends is marked first, then its specs are deleted.
+    known = system_account().exists(layout.JOBS, layout.spec_blob(run.job, about.task, run.run))
+    if has_ended(run.job, run.run):
+        log.info("%s: task %s of job %s is of a run that is over", queue, about.task, about.job)
+        if queue.endswith(POISON):
+            _archive(queue, message, "could not be handled while its run was on; it is over now", about)
+        return None
+    if not known:
+        _archive(queue, message, f"run {run.run} of job {run.job} has submitted no task {about.task}", about)
+        return None
+    return about
 
 
-def _remember(task: GpuTask, error: AzureError) -> None:
-    text = f"{type(error).__name__}: {error.message.splitlines()[0]}"[:1_000]
-    blob = layout.submission_error_blob(task.job, task.task, task.run)
-    system_account().write_text(layout.JOBS, blob, text)
+def _archive(
+    queue: str,
+    message: func.QueueMessage,
+    reason: str,
+    about: AboutTask | None = None,
+    failures: Failures | None = None,
+) -> str:
+    """Keep the message and why it is here; the blob's name. Twice for one message keeps one letter."""
+    now = _now()
+    known = about.model_dump(include={"job", "chunk", "piece", "attempt"}) if about else {}
+    if about:
+        known["run"] = gpu_messages.run_of(about).run
+    if isinstance(about, GpuResult):
+        known["bad_frames"] = about.bad_frames
+    letter = DeadLetter(
+        queue=queue,
+        entry=message.id or "",
+        reason=reason,
+        dequeue_count=message.dequeue_count or 0,
+        first_failed=failures.first if failures else now,
+        last_failed=failures.last if failures else now,
+        **_readable(message.get_body()),
+        **known,
+    )
+    return deadletter.keep(letter)
 
 
-def _remembered(task: GpuTask) -> str:
-    blob = layout.submission_error_blob(task.job, task.task, task.run)
+def _readable(text: bytes) -> dict[str, str]:
+    """The body: of base64 what is inside, as text where it is text."""
     try:
-        return system_account().container(layout.JOBS).download_blob(blob).readall().decode()
-    except ResourceNotFoundError:
-        return "the cause was not recorded"
+        body = gpu_messages.decode(text)
+    except NotAMessage:
+        body = text
+    try:
+        return {"body": body.decode()}
+    except UnicodeDecodeError:
+        return {"body_base64": base64.b64encode(body).decode()}
+
+
+def _remember(task: GpuTask, error: Exception) -> None:
+    said = error.message if isinstance(error, AzureError) else str(error)
+    reason = deadletter.printable(f"{type(error).__name__}: {said.partition('\n')[0]}")[:1_000]
+    known, now = _failures(task), _now()
+    failures = Failures(
+        first=known.first if known else now, last=now, count=known.count + 1 if known else 1, reason=reason
+    )
+    blob = layout.submission_error_blob(task.job, task.task, task.run)
+    system_account().write_json(layout.JOBS, blob, failures)
+
+
+def _failures(task: GpuTask) -> Failures | None:
+    return system_account().find_json(
+        layout.JOBS, layout.submission_error_blob(task.job, task.task, task.run), Failures
+    )
 
 
 def _tell(client: df.SyncDurableFunctionsClient, result: GpuResult) -> None:
@@ -112,3 +171,7 @@ def _tell(client: df.SyncDurableFunctionsClient, result: GpuResult) -> None:
         if error.code() != grpc.StatusCode.NOT_FOUND:
             raise
         log.warning("the result of task %s came too late: %s is gone", result.task, result.instance_id)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
