@@ -28,8 +28,12 @@ class Head:
 
 
 def use_threads(stream: VideoStream, threads: int | None) -> None:
-    """`threads` decoder threads; None lets libav choose by the machine's cores."""
-    stream.codec_context.thread_type = ThreadType.AUTO
+    """`threads` decoder threads; None lets libav choose by the machine's cores.
+
+    Each has a frame of its own: with several to a frame MPEG-2's decoder loses the flags of damaged ones. Codecs
+    without threads by frame (MPEG-2 among them) get one.
+    """
+    stream.codec_context.thread_type = ThreadType.FRAME
     stream.codec_context.thread_count = threads or 0
 
 

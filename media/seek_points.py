@@ -25,6 +25,24 @@ def is_seek_point(packet: bytes, extradata: bytes | None) -> bool:
     return False
 
 
+def is_unreferenced(packet: bytes, extradata: bytes | None) -> bool:
+    """Whether no other frame refers to that of the H.264 `packet`: every slice says `nal_ref_idc` 0.
+
+    False where that is not certain: the packet's units do not fill it exactly (they have lengths in avcC only), so
+    that it may be damaged where it says so.
+    """
+    if not extradata or extradata[0] != 1:
+        return False
+    size = (extradata[4] & 3) + 1
+    headers: list[int] = []
+    position = 0
+    while position + size < len(packet):
+        headers.append(packet[position + size])
+        position += size + int.from_bytes(packet[position : position + size], "big")
+    slices = [header for header in headers if header & 0x1F in _SLICES]
+    return position == len(packet) and bool(slices) and not any(header & 0xE0 for header in slices)
+
+
 def _nal_units(packet: bytes, extradata: bytes | None) -> Iterator[bytes]:
     if extradata and extradata[0] == 1:  # avcC: each unit is preceded by its length
         return _length_prefixed(packet, (extradata[4] & 3) + 1)

@@ -144,13 +144,18 @@ def test_a_cut_off_stream_is_read_as_far_as_it_goes(tmp_path: Path, suffix: str)
     index = probe(path)
     whole = decode_straight(path)
     assert 10 < index.frame_count == len(whole) < 40
-    middle = index.frame_count // 2
+    # The last packet of a transport stream is handed out although half of it is missing; its frame is part guesswork.
+    last = index.frame_count - (2 if suffix == "ts" else 1)
+    middle = last // 2
     hashes = [
         frame_hash(frame)
-        for first, last in ((0, middle), (middle + 1, index.frame_count - 1))
-        for frame in read_frames(path, index.window(first, last), first, last)
+        for begin, end in ((0, middle), (middle + 1, last))
+        for frame in read_frames(path, index.window(begin, end), begin, end)
     ]
-    assert hashes == whole
+    assert hashes == whole[: last + 1]
+    if suffix == "ts":
+        with pytest.raises(FramesMissing, match=f"frame {last + 1} could not be decoded"):
+            list(read_frames(path, index, last + 1, last + 1))
 
 
 class StoreError(Exception):
