@@ -58,7 +58,7 @@ def retry(args: Namespace, connection: Connection, console: Console) -> int:
 def status(args: Namespace, connection: Connection, console: Console) -> int:
     with FunctionApp(connection) as app:
         if args.watch or args.out:
-            return _watch(args.job, lambda: app.job(args.job), args, connection, console)
+            return _watch(app, args.job, lambda: app.job(args.job), args, connection, console)
         return _tell(app.job(args.job), args)
 
 
@@ -115,7 +115,7 @@ def _check_style(wanted: submission.Submission, known: list[Style]) -> None:
 def _under_way(app: FunctionApp, started: Started, args: Namespace, connection: Connection, console: Console) -> int:
     """Follow a job that was just started, or say how to."""
     if args.watch or args.out:
-        return _watch(started.job, lambda: app.poll(started.status_url), args, connection, console)
+        return _watch(app, started.job, lambda: app.poll(started.status_url), args, connection, console)
     state = app.poll(started.status_url)
     if not state.has_ended:
         console.print(f"look again with: python -m client status {started.job} --watch", soft_wrap=True)
@@ -154,7 +154,14 @@ def _upload_one(
         storage.upload(path, digests, container, blob, metadata, progress)
 
 
-def _watch(job: str, look: Callable[[], JobState], args: Namespace, connection: Connection, console: Console) -> int:
+def _watch(
+    app: FunctionApp,
+    job: str,
+    look: Callable[[], JobState],
+    args: Namespace,
+    connection: Connection,
+    console: Console,
+) -> int:
     stopwatch = Stopwatch()
     try:
         with job_reporter(console, job) as reporter:
@@ -162,6 +169,8 @@ def _watch(job: str, look: Callable[[], JobState], args: Namespace, connection: 
     except KeyboardInterrupt:
         console.print(f"\njob {job} goes on; look again with: python -m client status {job} --watch", soft_wrap=True)
         raise
+    if state.word == "cancelled":
+        state = app.job(job)  # Durable's own status knows nothing of what was spent
     files = _fetch(state.result, args.out, connection, console) if args.out and state.result else []
     return _tell(state, args, files, {name: round(seconds, 3) for name, seconds in stopwatch.seconds.items()})
 

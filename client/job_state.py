@@ -48,6 +48,8 @@ class JobState:
             word = WORDS[payload["runtimeStatus"]]
             custom = payload.get("customStatus")
             status = JobStatus.model_validate(custom) if custom else None
+            if word == "failed" and status is not None and status.phase == "cancelled":
+                word = "cancelled"  # its workflow came to an end by itself before it was terminated
             result = JobResult.model_validate(payload.get("output")) if word == "finished" else None
             return cls(
                 job=payload.get("job") or payload["instanceId"],

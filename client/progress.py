@@ -60,7 +60,7 @@ class _BadFrameWarning:
     def __call__(self, state: JobState) -> None:
         if not self._given and (text := bad_frames.told(state)):
             self._given = True
-            self._console.print(f"warning: {text}", soft_wrap=True, markup=False)
+            self._console.print(f"warning: {text}", soft_wrap=True, markup=False, highlight=False)
 
 
 class LineReporter:

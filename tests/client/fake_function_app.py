@@ -43,6 +43,9 @@ class FakeFunctionApp:
     requests: list[dict[str, Any]] = field(default_factory=list)
     jobs: list[str] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
+    retried: list[str] = field(default_factory=list)
+    letters: list[dict[str, Any]] = field(default_factory=list)
+    replayed: list[str] = field(default_factory=list)
     polls: int = 0
     polled_twice: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -52,7 +55,12 @@ class FakeFunctionApp:
         app.router.add_get("/api/jobs", self._list)
         app.router.add_get("/api/jobs/{job}", self._get)
         app.router.add_delete("/api/jobs/{job}", self._delete)
+        app.router.add_post("/api/jobs/{job}/retry", self._retry)
         app.router.add_get("/api/styles", self._styles)
+        app.router.add_get("/api/deadletter", self._letters)
+        app.router.add_get("/api/deadletter/{queue}/{entry}", self._letter)
+        app.router.add_post("/api/deadletter/{queue}/{entry}/replay", self._replay)
+        app.router.add_delete("/api/deadletter/{queue}/{entry}", self._drop)
         app.router.add_get("/runtime/webhooks/durabletask/instances/{job}", self._instance)
         return app
 
@@ -85,8 +93,22 @@ class FakeFunctionApp:
         job = await self.job_of(request)
         if job not in self.jobs:
             self.jobs.append(job)
+        return self._accepted(job)
+
+    def _accepted(self, job: str) -> web.Response:
         url = f"{self.url}/runtime/webhooks/durabletask/instances/{job}?code=webhook-secret"
         return web.json_response({"id": job, "statusQueryGetUri": url}, status=202, headers={"Location": url})
+
+    async def _retry(self, http: web.Request) -> web.Response:
+        job = http.match_info["job"]
+        if job not in self.jobs:
+            return web.json_response({"errors": [{"field": "job", "value": job, "problem": "no such job"}]}, status=404)
+        seen = self._look(job)
+        if isinstance(seen, dict) and seen["runtimeStatus"] not in ("Failed", "Terminated"):
+            problem = f"the job is under way ({seen['runtimeStatus']}); cancel it first, or wait for its end"
+            return web.json_response({"errors": [{"field": "job", "value": job, "problem": problem}]}, status=409)
+        self.retried.append(job)
+        return self._accepted(job)
 
     def _look(self, job: str) -> dict[str, Any] | int:
         entry = self.script[min(self.polls, len(self.script) - 1)]
@@ -130,6 +152,35 @@ class FakeFunctionApp:
             return web.json_response({"error": f"job {job} has ended"}, status=409)
         self.cancelled.append(job)
         return web.json_response({"job": job}, status=202)
+
+    async def _letters(self, http: web.Request) -> web.Response:
+        entries = [letter | {"body": None} for letter in self.letters[: int(http.query["top"])]]
+        return web.json_response({"entries": entries})
+
+    def _named(self, http: web.Request) -> dict[str, Any] | None:
+        wanted = (http.match_info["queue"], http.match_info["entry"])
+        return next((letter for letter in self.letters if (letter["queue"], letter["entry"]) == wanted), None)
+
+    async def _letter(self, http: web.Request) -> web.Response:
+        letter = self._named(http)
+        return web.json_response(letter) if letter else web.Response(status=404)
+
+    async def _replay(self, http: web.Request) -> web.Response:
+        letter = self._named(http)
+        if letter is None:
+            return web.Response(status=404)
+        if letter["run"] is None:
+            problem = "its run is over: nobody waits for it; retry the job"
+            return web.json_response({"errors": [{"field": "entry", "value": "x", "problem": problem}]}, status=409)
+        self.replayed.append(letter["entry"])
+        return web.json_response({"queue": letter["queue"], "entry": letter["entry"], "replayed": True}, status=202)
+
+    async def _drop(self, http: web.Request) -> web.Response:
+        letter = self._named(http)
+        if letter is None:
+            return web.Response(status=404)
+        self.letters.remove(letter)
+        return web.json_response({"queue": letter["queue"], "entry": letter["entry"], "dropped": True})
 
     async def _styles(self, http: web.Request) -> web.Response:
         return web.json_response({"styles": STYLES})
