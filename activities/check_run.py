@@ -36,7 +36,7 @@ def check_run(run: RunRef, client: df.SyncDurableFunctionsClient) -> RunState:
 
 def _from_outside(state: OrchestrationState | None) -> RunEnd:
     said = state.get_output() if state is not None else None
-    return RunEnd(outcome="cancelled", reason=f"{FROM_OUTSIDE}: {said}" if said else FROM_OUTSIDE)
+    return RunEnd(outcome="cancelled", reason=f"{FROM_OUTSIDE}: {str(said)[:500]}" if said else FROM_OUTSIDE)
 
 
 def _by_itself(state: OrchestrationState) -> RunEnd:

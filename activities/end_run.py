@@ -9,6 +9,7 @@ from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, Re
 from azure.storage.blob import ContainerClient
 
 from activities import batch as batch_service
+from activities.refusal import JobRefused
 from activities.settings import settings
 from activities.storage import JSON, data_account, system_account
 from contracts import layout
@@ -21,6 +22,9 @@ def end_run(end: EndInput) -> Ended:
     """Mark the run as over and end its Batch job; unless it failed, remove the intermediates too.
 
     A failed run keeps its finished segments: starting the job again reuses them. Logs are kept.
+
+    Raises:
+        JobRefused: it was cancelled before it finished, and its result is removed.
     """
     ended, _ = mark_ended(end)
     batch_service.end_job(layout.batch_job(end.job, end.run))
@@ -31,8 +35,12 @@ def end_run(end: EndInput) -> Ended:
         _remove_intermediates(end.job, keep_segments=ended.outcome == "failed")
         if start is not None:
             _tell_door(start, ended)
+            if ended.outcome == "cancelled":
+                _remove_result(start)
     else:  # started again: all but the specs may be what the new run works on, and its end removes them
         system_account().delete_prefix(layout.JOBS, layout.spec_prefix(end.job, end.run))
+    if end.outcome == "finished" and ended.outcome == "cancelled":
+        raise JobRefused(f"job {end.job} was cancelled while its result was being published")
     return Ended(job=end.job, run=end.run)
 
 
@@ -82,6 +90,13 @@ def _remove_intermediates(job: str, *, keep_segments: bool) -> None:
         prefixes += [layout.segment_prefix(job), layout.outcome_prefix(job)]
     for prefix in prefixes:
         system_account().delete_prefix(layout.JOBS, prefix)
+
+
+def _remove_result(start: StartInput) -> None:
+    """What a cancelled run had published so far; the result of an earlier run that finished is not its own."""
+    earlier = (find_ended(RunRef(job=start.job, run=run)) for run in range(1, start.run))
+    if not any(ended is not None and ended.outcome == "finished" for ended in earlier):
+        data_account().delete_prefix(layout.OUTPUTS, layout.output_blob(start.job, ""))
 
 
 def _tell_door(start: StartInput, ended: RunEnd) -> None:

@@ -15,6 +15,8 @@ from typing import Any, Self
 import av
 import httpx
 import numpy as np
+from azure.batch import BatchClient
+from azure.core.credentials import AzureNamedKeyCredential
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient, TextBase64EncodePolicy
 
@@ -107,6 +109,21 @@ class LocalStack:
     def jobs(self) -> list[dict[str, Any]]:
         return httpx.get(f"{self.url}/api/jobs", timeout=30).json()["jobs"]
 
+    def delete(self, job: str) -> httpx.Response:
+        return httpx.delete(f"{self.url}/api/jobs/{job}", timeout=30)
+
+    def retry(self, job: str) -> httpx.Response:
+        return httpx.post(f"{self.url}/api/jobs/{job}/retry", timeout=30)
+
+    def durable(self, method: str, path: str) -> httpx.Response:
+        """A call of the Durable management API."""
+        return httpx.request(method, f"{self.url}/runtime/webhooks/durabletask/{path}", timeout=30)
+
+    def instances_under_way(self, job: str) -> list[str]:
+        """Ids of the job's orchestrations that are not over: its own, its chunks' and its guard's."""
+        query = f"instances?instanceIdPrefix={job}&runtimeStatus=Running,Pending,Suspended&top=1000"
+        return [instance["instanceId"] for instance in self.durable("GET", query).json()]
+
     def wait(self, job: str, seconds: float = 120) -> dict[str, Any]:
         """The job once it is over."""
         return wait_for(lambda: found if (found := self.job(job))["runtimeStatus"] in OVER else None, seconds)
@@ -127,6 +144,21 @@ class LocalStack:
     def waiting(self, queue: str) -> int | None:
         """Messages in the queue, those in work included."""
         return self.queues.get_queue_client(queue).get_queue_properties().approximate_message_count
+
+    def batch(self) -> BatchClient:
+        """A client of the stack's Batch account."""
+        key = (self.state / "batch" / "account.key").read_text().strip()
+        return BatchClient(self.endpoints["batch"], AzureNamedKeyCredential("local", key))
+
+    def active_batch_jobs(self) -> list[str]:
+        """Batch jobs that take tasks or still run some."""
+        with self.batch() as client:
+            return [str(job.id) for job in client.list_jobs() if job.state != "completed"]
+
+    def batch_tasks(self, batch_job: str) -> list[str]:
+        """Ids of the tasks that a Batch job was given."""
+        with self.batch() as client:
+            return sorted(str(task.id) for task in client.list_tasks(batch_job))
 
     def gpu_task_pids(self) -> list[int]:
         """Processes of `python -m gpu_task` that belong to this stack."""
