@@ -147,7 +147,7 @@ class FunctionApp:
     def _expect(self, response: httpx.Response, *statuses: int) -> httpx.Response:
         if response.status_code in statuses:
             return response
-        if response.status_code == 400:
+        if response.status_code in (400, 429):
             raise Refused(_problems(response))
         if response.status_code == 409:
             raise JobOutcome(described(_problems(response)))

@@ -2,7 +2,7 @@
 
 ClientError                 2  misuse, or something that cannot be reached
 ├── InvalidInput            2  a bad file, option or name, found before anything was sent
-├── Refused                 2  the app answered 400: the request is not valid
+├── Refused                 2  the app answered 400 or 429: the request is not valid, or one job too many
 ├── NoSuchJob               2
 ├── NoSuchLetter            2
 ├── NotAllowed              2  the app or the storage wants a key, or another one

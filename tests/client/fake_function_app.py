@@ -39,6 +39,7 @@ class FakeFunctionApp:
     storage: BlobServiceClient
     script: list[dict[str, Any] | int] = field(default_factory=lambda: [dict(RUNNING)])
     key: str | None = None
+    refusal: tuple[int, dict[str, Any]] | None = None  # the status and the problem that a request meets
     url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
     jobs: list[str] = field(default_factory=list)
@@ -87,9 +88,8 @@ class FakeFunctionApp:
             request = JobRequest.model_validate(body)
         except ValidationError as error:
             return web.json_response({"errors": field_errors(error)}, status=400)
-        if request.options.max_cost == 0.001:
-            problem = {"field": "options.max_cost", "value": "0.001", "problem": "too low", "allowed": ["0.01", "1"]}
-            return web.json_response({"errors": [problem]}, status=400)
+        if self.refusal:
+            return web.json_response({"errors": [self.refusal[1]]}, status=self.refusal[0])
         job = await self.job_of(request)
         if job not in self.jobs:
             self.jobs.append(job)

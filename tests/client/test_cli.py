@@ -210,7 +210,18 @@ async def test_misuse_is_exit_code_2_and_one_line_before_anything_is_sent(
     assert await blobs(storage, "videos") == []
 
 
-async def test_what_the_app_refuses_is_told_in_its_own_words(client: Client, clip: Path) -> None:
+async def test_one_job_too_many_is_told_with_the_remedy(client: Client, app: FakeFunctionApp, clip: Path) -> None:
+    app.refusal = (429, {"field": "job", "value": "5", "problem": "4 jobs are under way; wait for one to end"})
+    done = await client("submit", str(clip), "--style", "mosaic")
+    assert (done.code, done.err.splitlines()[-1]) == (
+        2,
+        "error: job: 4 jobs are under way; wait for one to end (got 5)",
+    )
+
+
+async def test_what_the_app_refuses_is_told_in_its_own_words(client: Client, app: FakeFunctionApp, clip: Path) -> None:
+    problem = {"field": "options.max_cost", "value": "0.001", "problem": "too low", "allowed": ["0.01", "1"]}
+    app.refusal = (400, problem)
     done = await client("submit", str(clip), "--style", "mosaic", "--max-cost", "0.001")
     assert done.code == 2
     assert "error: options.max_cost: too low (got 0.001); allowed: 0.01, 1" in done.err
