@@ -11,6 +11,8 @@ from contracts.task_spec import ScorerOptions
 
 # Blob metadata key under which an uploader may leave the options of the job as JSON (see triggers/uploads.py).
 OPTIONS_METADATA_KEY = "atelier_options"
+# And the one under which it may leave its name: the limit on concurrent jobs counts by it.
+UPLOADER_METADATA_KEY = "atelier_uploader"
 
 SCORERS = ("style-transfer", "identity")
 

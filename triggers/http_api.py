@@ -9,9 +9,12 @@ from durabletask.client import OrchestrationQuery, OrchestrationState
 from pydantic import ValidationError
 
 from contracts.job import JobRequest, field_errors
+from triggers.admission import uploader_of_request
+from triggers.bad_request import BadRequest, TooManyJobs
 from triggers.job_control import Conflict, cancel, retry
 from triggers.job_view import view
-from triggers.starting import ORCHESTRATION, BadRequest, list_styles, resolve, start
+from triggers.starting import ORCHESTRATION, resolve, start
+from triggers.styles import list_styles
 
 bp = df.Blueprint()
 
@@ -22,12 +25,13 @@ MOST_LISTED = 1_000
 @bp.route(route="jobs", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
 @bp.durable_client_input(client_name="client")
 def start_job(req: func.HttpRequest, client: df.SyncDurableFunctionsClient) -> func.HttpResponse:
-    """202 with the Durable management URLs; 400 with {errors: [{field, value, problem, allowed?}]}."""
+    """202 with the Durable management URLs; 400, or 429 for one job too many, with {errors: [{field, value, problem,
+    allowed?}]}."""
     try:
-        pinned = resolve(_request(req.get_body()))
+        pinned = resolve(_request(req.get_body())).model_copy(update={"uploader": uploader_of_request(req)})
+        job = start(client, pinned, restart=True)
     except BadRequest as error:
-        return _json({"errors": error.errors}, 400)
-    job = start(client, pinned, restart=True)
+        return _json({"errors": error.errors}, error.status)
     return client.create_check_status_response(req, job)
 
 
@@ -75,7 +79,8 @@ def cancel_job(req: func.HttpRequest, client: df.SyncDurableFunctionsClient) -> 
 @bp.route(route="jobs/{job}/retry", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
 @bp.durable_client_input(client_name="client")
 def retry_job(req: func.HttpRequest, client: df.SyncDurableFunctionsClient) -> func.HttpResponse:
-    """202 with the Durable management URLs; 404; 409 where it is under way or finished, or its input was replaced."""
+    """202 with the Durable management URLs; 404; 409 where it is under way or finished, or its input was replaced; 429
+    for one job too many."""
     state = _find(client, req)
     if state is None:
         return _no_job(req)
@@ -83,6 +88,8 @@ def retry_job(req: func.HttpRequest, client: df.SyncDurableFunctionsClient) -> f
         job = retry(client, state)
     except Conflict as conflict:
         return _json({"errors": conflict.errors}, 409)
+    except TooManyJobs as error:
+        return _json({"errors": error.errors}, error.status)
     return client.create_check_status_response(req, job)
 
 

@@ -11,8 +11,9 @@ from activities.check_run import OVER
 from activities.end_run import end_run, find_ended, mark_ended
 from contracts.job import StartInput
 from contracts.steps import EndInput, RunRef
+from triggers.bad_request import BadRequest
 from triggers.job_view import status_name
-from triggers.starting import BadRequest, resolve, start
+from triggers.starting import resolve, start
 
 CANCELLED = "cancelled by its user"
 REMEDY = "submit the job again to use what is there now"

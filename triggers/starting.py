@@ -5,13 +5,13 @@ posted twice, and an upload followed by a request all come to one job.
 """
 
 import logging
-from dataclasses import dataclass
 
 import azure.durable_functions as df
 import grpc
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from durabletask.client import OrchestrationState, OrchestrationStatus
 
+from activities import limits
 from activities.check_run import FROM_OUTSIDE, OVER
 from activities.end_run import end_run, find_ended
 from activities.settings import settings
@@ -20,8 +20,10 @@ from contracts import layout
 from contracts.job import JobRequest, StartInput
 from contracts.model import Contract
 from contracts.steps import EndInput, GuardInput, RunRef
-from contracts.styles import BUILTIN_STYLES
+from triggers.admission import admit
+from triggers.bad_request import BadRequest
 from triggers.base_result import base_problems
+from triggers.styles import pin_style
 
 log = logging.getLogger(__name__)
 
@@ -29,70 +31,61 @@ ORCHESTRATION, GUARD = "score_video", "guard_run"
 OVER_WITHOUT_RESULT = (OrchestrationStatus.FAILED, OrchestrationStatus.TERMINATED)
 # A guard's look is an activity and a timer: more often than that would cost more than it saves.
 SHORTEST_GUARD_SECONDS = 0.5
-# Enough to choose from in an error message; `GET /api/styles` lists them all.
-STYLES_SHOWN = 40
-
-
-class BadRequest(ValueError):
-    """The request cannot be met. `errors` is a list of {field, value, problem} and, where it helps, {allowed}."""
-
-    def __init__(self, errors: list[dict[str, object]]) -> None:
-        self.errors = errors
-        super().__init__("; ".join(f"{e['field']}: {e['problem']} (got {e['value']})" for e in errors))
-
-
-@dataclass(frozen=True)
-class Style:
-    """A style's name and, for an uploaded one, its blob."""
-
-    name: str
-    title: str
-    kind: str
-    blob: str | None = None
-
-
-def list_styles() -> list[Style]:
-    """Built-in and uploaded styles by name; an uploaded one hides a built-in one of its name."""
-    styles = {s.name: Style(s.name, s.title, "builtin") for s in BUILTIN_STYLES.values()}
-    for blob in data_account().container(layout.STYLES).list_blobs():
-        if name := layout.style_name(blob.name):
-            styles[name] = Style(name, name, "uploaded", blob.name)
-    return sorted(styles.values(), key=lambda style: style.name)
 
 
 def resolve(request: JobRequest) -> StartInput:
     """Pin `request` to the versions of its blobs.
 
     Raises:
-        BadRequest: the video or the style does not exist.
+        BadRequest: the video or the style does not exist, is over a limit, or cannot be what it should.
     """
-    style = _find_style(request.style) if request.style else None
-    video = data_account().container(layout.VIDEOS).get_blob_client(request.video)
-    try:
-        properties = video.get_blob_properties()
-    except ResourceNotFoundError:
-        problem = f"no such blob in container {layout.VIDEOS!r}; upload it first"
-        raise BadRequest([{"field": "video", "value": request.video, "problem": problem}]) from None
-    etag = str(properties.etag)
+    style = pin_style(request.style) if request.style else None
+    etag, size = _video(request.video)
     if problems := base_problems(request, etag):
         raise BadRequest(problems)
-    style_etag = _etag(style.blob) if style and style.blob else None
-    version = style_etag or (BUILTIN_STYLES[style.name].sha256 if style else None)
     return StartInput(
-        job=request.job_id(etag, version),
+        job=request.job_id(etag, style.version if style else None),
         request=request,
         video_etag=etag,
-        video_bytes=int(properties.size),
-        style_etag=style_etag,
+        video_bytes=size,
+        style_etag=style.etag if style else None,
         style_blob=style.blob if style else None,
     )
 
 
+def _video(name: str) -> tuple[str, int]:
+    """(etag, bytes) of the video."""
+    try:
+        properties = data_account().container(layout.VIDEOS).get_blob_client(name).get_blob_properties()
+    except ResourceNotFoundError:
+        problem = f"no such blob in container {layout.VIDEOS!r}; upload it first"
+        raise BadRequest.about("video", name, problem) from None
+    except HttpResponseError as error:
+        if error.status_code != 400:
+            raise
+        problem = f"storage takes no such name ({error.reason}); give the name of an uploaded blob"
+        raise BadRequest.about("video", name, problem) from None
+    size = int(properties.size)
+    if size == 0:
+        raise BadRequest.about("video", name, "the blob is empty; upload the file again")
+    try:
+        limits.check_video_bytes(size, settings())
+    except limits.OverLimit as over:
+        raise BadRequest.of(over) from None
+    return str(properties.etag), size
+
+
 def start(client: df.SyncDurableFunctionsClient, pinned: StartInput, *, restart: bool) -> str:
     """Start the job and its guard unless they exist; its id. With `restart`, one that failed or was cancelled is run
-    again."""
+    again.
+
+    Raises:
+        TooManyJobs: its uploader has as many under way as one may have; a job that is under way is never refused.
+    """
     state = client.get_orchestration_state(pinned.job)
-    if state is not None:
+    if state is None:
+        run = _run_after_purge(pinned.job)
+    else:
         last = StartInput.model_validate(state.get_input())
         if not (restart and state.runtime_status in OVER_WITHOUT_RESULT):
             log.info("job %s exists (%s): nothing to start", pinned.job, state.runtime_status.name)
@@ -100,7 +93,9 @@ def start(client: df.SyncDurableFunctionsClient, pinned: StartInput, *, restart:
                 _start_guard(client, last)  # whoever started the job may have died before that
             return pinned.job
         _end(last, state)
-        pinned = pinned.model_copy(update={"run": last.run + 1})
+        run = last.run + 1
+    pinned = pinned.model_copy(update={"run": run})
+    admit(client, pinned)
     # Before the run: whoever ends an earlier one sees that the job's blobs are no longer its own.
     system_account().write_json(layout.JOBS, layout.start_blob(pinned.job), pinned)
     _schedule(client, ORCHESTRATION, pinned.job, pinned)
@@ -126,29 +121,16 @@ def _start_guard(client: df.SyncDurableFunctionsClient, start: StartInput) -> No
         _schedule(client, GUARD, instance, GuardInput(job=start.job, run=start.run, seconds=seconds))
 
 
+def _run_after_purge(job: str) -> int:
+    """1 for a new job. The history of one that is over may have been purged: a run that has ended starts no more."""
+    last = system_account().find_json(layout.JOBS, layout.start_blob(job), StartInput)
+    if last is None:
+        return 1
+    return last.run if find_ended(RunRef.of(last)) is None else last.run + 1
+
+
 def _end(last: StartInput, state: OrchestrationState) -> None:
     """A run that was terminated a moment ago may not have been cleaned up after: the next must not find its rest."""
     run = RunRef.of(last)
     if state.runtime_status is OrchestrationStatus.TERMINATED and find_ended(run) is None:
         end_run(EndInput(job=run.job, run=run.run, outcome="cancelled", reason=FROM_OUTSIDE))
-
-
-def _etag(blob: str) -> str:
-    """As the service gives it with the blob itself; listings leave out the quotes, and etags are compared as text."""
-    return str(data_account().container(layout.STYLES).get_blob_client(blob).get_blob_properties().etag)
-
-
-def _find_style(name: str) -> Style:
-    styles = {style.name: style for style in list_styles()}
-    if name not in styles:
-        raise BadRequest(
-            [
-                {
-                    "field": "style",
-                    "value": name,
-                    "problem": f"no such style; choose one of the allowed, or upload {name}.jpg to 'styles'",
-                    "allowed": sorted(styles)[:STYLES_SHOWN],
-                }
-            ]
-        )
-    return styles[name]

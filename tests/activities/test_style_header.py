@@ -2,36 +2,18 @@
 
 import io
 import struct
-import zlib
 from collections.abc import Callable, Iterator
 
-import numpy as np
 import pytest
 from azure.storage.blob import BlobClient, BlobServiceClient
-from PIL import Image, TiffImagePlugin
+from PIL import TiffImagePlugin
 
 from activities import style_header
 from activities.style_header import NoStyleImage, header_of, read_style_header
 from contracts import styles
 from gpu_task import style_image
 from tests.azurite import Azurite
-
-
-def picture(format: str, width: int = 200, height: int = 120, **options: object) -> bytes:
-    noise = np.random.default_rng(1).integers(0, 255, (height, width, 3), dtype=np.uint8)
-    data = io.BytesIO()
-    Image.fromarray(noise).save(data, format, **options)
-    return data.getvalue()
-
-
-def bomb(width: int, height: int) -> bytes:
-    """A PNG of a few bytes that claims to be `width` x `height`."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+from tests.pictures import bomb, picture
 
 
 @pytest.mark.parametrize("format", styles.STYLE_FORMATS)

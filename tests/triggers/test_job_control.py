@@ -14,6 +14,7 @@ from contracts.steps import EndInput, RunRef
 from tests.azurite import Azurite
 from tests.job_services import names, services
 from tests.local.batch_service.local_batch import LocalBatch, until
+from tests.pictures import picture
 from tests.task_hub import task_hub
 
 pytestmark = [
@@ -232,11 +233,12 @@ def test_a_style_that_was_replaced_is_named_with_the_remedy(client: Any, pinned:
     from triggers.starting import resolve
 
     data = storage.data_account()
-    data.write_text(layout.STYLES, "great-wave.jpg", "a picture")
+    styles = data.container(layout.STYLES)
+    styles.upload_blob("great-wave.jpg", picture("JPEG"), overwrite=True)
     styled = resolve(JobRequest(video=pinned.request.video, style="great-wave"))
     begin(client, styled)
     failed = over(client, styled, "fail")
-    data.write_text(layout.STYLES, "great-wave.jpg", "another picture")
+    styles.upload_blob("great-wave.jpg", picture("JPEG", seed=2), overwrite=True)
     error = conflict(client, failed, "retry")
     assert (error["field"], error["value"]) == ("style", "great-wave.jpg")
     assert "replaced" in str(error["problem"])

@@ -23,7 +23,7 @@ def request_of(name: str, said: object = None) -> dict[str, object]:
 
 
 def problems(name: str, said: object = None) -> dict[str, object]:
-    from triggers.starting import BadRequest
+    from triggers.bad_request import BadRequest
 
     with pytest.raises(BadRequest) as caught:
         request_of(name, said)
