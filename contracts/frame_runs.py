@@ -1,6 +1,5 @@
 """Sets of frames as runs: (first, last), both inclusive, numbered from 0 in presentation order."""
 
-import re
 from collections.abc import Iterable
 
 type FrameRun = tuple[int, int]
@@ -83,20 +82,3 @@ def from_text(text: str) -> tuple[FrameRun, ...]:
     if not all(len(part) <= 2 and all(number.isdecimal() for number in part) for part in parts):
         raise ValueError(f"{text[:100]!r} is no list of frame runs such as '37-48,51'")
     return merged((int(part[0]), int(part[-1])) for part in parts)
-
-
-def to_text(runs: Iterable[FrameRun]) -> str:
-    """`37-48,51`: for the metadata of a blob. Empty where there is none."""
-    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in merged(runs))
-
-
-def from_text(text: str) -> tuple[FrameRun, ...]:
-    """What `to_text` wrote.
-
-    Raises:
-        ValueError: it did not write that.
-    """
-    if not re.fullmatch(r"(\d+(-\d+)?(,\d+(-\d+)?)*)?", text, re.ASCII):
-        raise ValueError(f"{text[:100]!r} is no list of frame runs; one looks like 37-48,51")
-    parts = [part.partition("-") for part in text.split(",")] if text else []
-    return merged((int(first), int(last or first)) for first, _, last in parts)

@@ -61,21 +61,3 @@ def test_runs_survive_a_blobs_metadata(wanted: set[int]) -> None:
 def test_text_that_is_no_list_of_runs_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="run"):
         frame_runs.from_text(text)
-
-
-@given(frames)
-def test_text_says_just_the_runs(wanted: set[int]) -> None:
-    runs = frame_runs.runs_of(wanted)
-    assert frame_runs.from_text(frame_runs.to_text(runs)) == runs
-
-
-def test_text_looks_as_it_does_in_metadata() -> None:
-    assert frame_runs.to_text([(51, 51), (37, 48)]) == "37-48,51"
-    assert frame_runs.from_text("37-48,51") == ((37, 48), (51, 51))
-    assert frame_runs.to_text([]) == "" and frame_runs.from_text("") == ()
-
-
-@pytest.mark.parametrize("text", ["a", "3-", "-3", "5-3", "1,,2", "1;2", " 1", "1-2-3", "٣"])
-def test_text_that_is_no_runs_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="no list of frame runs|no run of frames"):
-        frame_runs.from_text(text)
