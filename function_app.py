@@ -4,6 +4,7 @@ import azure.durable_functions as df
 
 from activities.blueprint import bp as activities
 from orchestrations.blueprint import bp as orchestrations
+from triggers.deadletter_api import bp as deadletter_api
 from triggers.gpu_queues import bp as gpu_queues
 from triggers.http_api import bp as http_api
 from triggers.uploads import bp as uploads
@@ -13,6 +14,7 @@ app = df.DFApp()
 # Doors
 app.register_functions(uploads)
 app.register_functions(http_api)
+app.register_functions(deadletter_api)
 app.register_functions(gpu_queues)
 # The workflow and its hands
 app.register_functions(orchestrations)
