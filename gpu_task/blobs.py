@@ -18,17 +18,18 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 from azure.storage.blob import BlobClient, ContentSettings
 
 from contracts.task_spec import SourceRef
+from gpu_task.failures import HopelessError
 
 
 class BlobError(Exception):
     """Base of what goes wrong with blobs here."""
 
 
-class SourceChangedError(BlobError):
+class SourceChangedError(BlobError, HopelessError):
     pass
 
 
-class BlobTooLargeError(BlobError):
+class BlobTooLargeError(BlobError, HopelessError):
     pass
 
 
@@ -55,7 +56,7 @@ def range_reader(source: SourceRef) -> Callable[[int, int], bytes]:
                 offset, length, etag=source.etag, match_condition=MatchConditions.IfNotModified, max_concurrency=1
             )
             return stream.readall()
-        except ResourceModifiedError as error:
+        except (ResourceModifiedError, ResourceNotFoundError) as error:
             raise SourceChangedError(
                 f"{label(source.url)} was changed or removed since the job began (its etag was {source.etag}); "
                 "start a new job"

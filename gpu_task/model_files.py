@@ -3,6 +3,7 @@
 Errors:
     ModelError
         UnknownStyleError       no built-in style of that name
+        ModelGoneError          no blob where the job says that they are
         ModelHashError          the bytes are not those that the job asked for
         ModelFormatError        not a safetensors file of this network
 """
@@ -10,6 +11,7 @@ Errors:
 import hashlib
 from pathlib import Path
 
+from azure.core.exceptions import ResourceNotFoundError
 from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
@@ -17,17 +19,22 @@ from torch import Tensor
 from contracts.styles import BUILTIN_STYLES
 from contracts.task_spec import ModelRef
 from gpu_task import blobs
+from gpu_task.failures import HopelessError
 
 STYLES = Path(__file__).parent / "styles"
 # The network has 0.6 MB of weights as fp16; this leaves room for larger ones and stops a wrong blob early.
 MAX_MODEL_BYTES = 64 * 1024 * 1024
 
 
-class ModelError(Exception):
+class ModelError(HopelessError):
     """Base of what goes wrong with weights."""
 
 
 class UnknownStyleError(ModelError):
+    pass
+
+
+class ModelGoneError(ModelError):
     pass
 
 
@@ -75,4 +82,7 @@ def _builtin(name: str) -> bytes:
 def _download(ref: ModelRef) -> bytes:
     if not ref.url:
         raise ModelFormatError(f"model {ref.name!r}: neither builtin nor url is given")
-    return blobs.download(ref.url, MAX_MODEL_BYTES)
+    try:
+        return blobs.download(ref.url, MAX_MODEL_BYTES)
+    except ResourceNotFoundError as error:
+        raise ModelGoneError(f"model {ref.name!r}: {blobs.label(ref.url)} is not there; fit the style again") from error

@@ -44,16 +44,27 @@ def existing(url: str, frames: tuple[int, int] | None) -> Written | None:
     return Written(frames, found["sha256"], int(found["bytes"]))
 
 
-def upload(url: str, path: Path, content_type: str, frames: tuple[int, int] | None, task: str) -> Written:
+def upload(
+    url: str,
+    path: Path,
+    content_type: str,
+    frames: tuple[int, int] | None,
+    task: str,
+    more: Mapping[str, str] | None = None,
+) -> Written:
     """Uploads `path` as the task's output, unless another run was faster: then that run's output stands.
+
+    `more` is metadata for others to read; what is empty in it is left out.
 
     Raises:
         OutputMismatchError: as `existing`.
     """
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    values = {**_metadata(frames), "sha256": sha256, "task": task}
+    values |= {key: value for key, value in (more or {}).items() if value}
     try:
-        blobs.create(url, path, content_type, {**_metadata(frames), "sha256": sha256, "task": task})
+        blobs.create(url, path, content_type, values)
     except blobs.BlobExistsError:
         found = existing(url, frames)
         if found is None:

@@ -3,8 +3,10 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from gpu_task.failures import HopelessError
 
-class UnknownRecipeError(Exception):
+
+class UnknownRecipeError(HopelessError):
     """A spec names a recipe that this version does not have."""
 
 

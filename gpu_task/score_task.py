@@ -2,44 +2,48 @@
 
 import logging
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from itertools import batched
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from contracts import frame_runs
+from contracts.frame_runs import FrameRun
 from contracts.task_spec import ScoreSpec
 from gpu_task import blobs, outcome
+from gpu_task.careful_scoring import CarefulScoring
+from gpu_task.chunk_frames import ChunkFrame, ChunkFrames, Fates
+from gpu_task.failures import HopelessError
 from gpu_task.progress import Progress
 from gpu_task.scorers import make_scorer
 from gpu_task.scorers.protocol import Scorer
 from gpu_task.timings import Timings
-from media.frames import output_size, to_rgb
+from media.frames import output_size
 from media.ranged import RangedReader
-from media.reader import read_frames
 from media.segment import EncoderSettings, SegmentWriter, check_segment
 
 log = logging.getLogger(__name__)
 
+# Azure allows a blob 8 KB of metadata, names included; first, last, sha256 and task take some 150 bytes.
+MAX_RUNS_TEXT = 7_900
 
-@dataclass(frozen=True)
-class Decoded:
-    """A frame as the scorer takes it, its number in the source, and the seconds it took to get."""
 
-    number: int
-    rgb: NDArray[np.uint8]
-    seconds: float
+class TooManyRunsError(HopelessError):
+    """The frames to be replaced are too scattered for a segment's metadata."""
 
 
 def score_chunk(spec: ScoreSpec, folder: Path, timings: Timings, scorer: Scorer) -> outcome.Written:
     """Writes, checks and uploads the segment of frames `spec.first`..`spec.last`."""
     path = folder / "segment.mp4"
-    write_segment(spec, path, timings, scorer)
+    if spec.replacement:
+        _check_room({spec.replacement.by: frame_runs.within(spec.replacement.frames, spec.first, spec.last)})
+    fates = write_segment(spec, path, timings, scorer)
+    replaced = _check_room(fates.runs())
     check_segment(path, spec.index, spec.first, spec.last)
     with timings.stage("upload"):
-        return outcome.upload(spec.to.output, path, "video/mp4", (spec.first, spec.last), spec.identity.task)
+        return outcome.upload(spec.to.output, path, "video/mp4", (spec.first, spec.last), spec.identity.task, replaced)
 
 
 def prepare_scorer(spec: ScoreSpec) -> Scorer:
@@ -49,46 +53,66 @@ def prepare_scorer(spec: ScoreSpec) -> Scorer:
     return scorer
 
 
-def write_segment(spec: ScoreSpec, path: Path, timings: Timings, scorer: Scorer) -> None:
-    """Decodes, scores and encodes the chunk, warm-up frames first; those are scored but not written."""
-    size = output_size(spec.index, spec.options.max_dimension)
+def write_segment(spec: ScoreSpec, path: Path, timings: Timings, scorer: Scorer) -> Fates:
+    """Decodes, scores and encodes the chunk, warm-up frames first; those are scored but not written.
+
+    Raises:
+        BadFramesError: frames cannot be decoded or scored, and no replacement is asked for.
+    """
+    size, fates = output_size(spec.index, spec.options.max_dimension), Fates()
     settings = EncoderSettings(crf=spec.encoder.crf, preset=spec.encoder.preset)
     source = RangedReader(blobs.range_reader(spec.source), spec.source.size, name=blobs.label(spec.source.url))
     with (
         Progress(spec.to.progress) as progress,
         SegmentWriter(path, spec.index, spec.first, spec.last, size, settings) as writer,
     ):
-        for batch in batched(_decode(spec, source, size), scorer.batch_size, strict=False):
+        for frame, rgb, score_seconds in _results(ChunkFrames(spec, source, size), scorer):
             start = time.perf_counter()
-            scored = _interleaved(scorer.score(_planar([frame.rgb for frame in batch])))
-            score_seconds = (time.perf_counter() - start) / len(batch)
-            for frame, rgb in zip(batch, scored, strict=True):
-                start = time.perf_counter()
-                if frame.number >= spec.first:
-                    writer.write(rgb)
-                    progress.advance()
-                timings.frame(frame.number, frame.seconds, score_seconds, time.perf_counter() - start)
+            if frame.number >= spec.first:
+                writer.write(rgb)
+                progress.advance()
+                fates.note(frame.number, frame.fate)
+            timings.frame(frame.number, frame.seconds, score_seconds, time.perf_counter() - start)
         start = time.perf_counter()
     timings.add("encode", time.perf_counter() - start)  # the encoder's last frames, and the file's end
     timings.downloaded(source.seconds)
     log.info("read %.1f of %.1f MB in %d requests", source.bytes_read / 1e6, spec.source.size / 1e6, source.requests)
+    return fates
 
 
-def _planar(frames: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """B frames [H, W, 3], as FFmpeg has them, to a batch [B, 3, H, W], as models take it: a view, nothing is moved."""
-    return np.stack(frames).transpose(0, 3, 1, 2)
-
-
-def _interleaved(batch: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """[B, 3, H, W] to B frames [H, W, 3] in memory order, for the encoder."""
-    return np.ascontiguousarray(batch.transpose(0, 2, 3, 1))
-
-
-def _decode(spec: ScoreSpec, source: RangedReader, size: tuple[int, int]) -> Iterator[Decoded]:
-    first = spec.first - spec.warm_up
-    frames = read_frames(source, spec.index, first, spec.last)
-    start = time.perf_counter()
-    for number, frame in enumerate(frames, first):
-        rgb = to_rgb(frame, size)
-        yield Decoded(number, rgb, time.perf_counter() - start)
+def _results(frames: ChunkFrames, scorer: Scorer) -> Iterator[tuple[ChunkFrame, NDArray[np.uint8], float]]:
+    """Each frame, what is to be shown for it (RGB [H, W, 3]), and the seconds it took to score."""
+    scoring, coming = CarefulScoring(scorer), iter(frames)
+    last: NDArray[np.uint8] | None = None
+    for batch in batched(coming, scorer.batch_size, strict=False):
         start = time.perf_counter()
+        to_score = [frame for frame in batch if frame.fate == "scored"]
+        scored = iter(scoring.score(to_score, coming) if to_score else ())
+        seconds = (time.perf_counter() - start) / max(1, len(to_score))
+        for frame in batch:
+            if frame.fate == "scored":
+                last = next(scored)
+                yield frame, last, seconds
+            elif frame.rgb is not None:
+                yield frame, frame.rgb, 0.0
+            else:
+                if last is None:
+                    last = scoring.score([frames.stand_in()], iter(()))[0]
+                yield frame, last, 0.0
+
+
+def _check_room(runs: Mapping[str, tuple[FrameRun, ...]]) -> dict[str, str]:
+    """The runs as text.
+
+    Raises:
+        TooManyRunsError: it is too long for a blob's metadata.
+    """
+    texts = {key: frame_runs.to_text(value) for key, value in runs.items()}
+    length = sum(len(key) + len(text) for key, text in texts.items())
+    if length > MAX_RUNS_TEXT:
+        count = sum(len(value) for value in runs.values())
+        raise TooManyRunsError(
+            f"the {count} runs of frames to be replaced take {length:,} bytes of metadata; a segment has room for "
+            f"{MAX_RUNS_TEXT:,}: repair the video, or start the job with a smaller chunk_size"
+        )
+    return texts

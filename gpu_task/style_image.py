@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from gpu_task.failures import HopelessError
+
 MAX_BYTES = 64 * 1024 * 1024
 # A 100-megapixel scan takes 300 MB as RGB; a style is used at a few hundred pixels a side.
 MAX_PIXELS = 100_000_000
@@ -14,7 +16,7 @@ MIN_SIDE = 64
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 
 
-class StyleImageError(Exception):
+class StyleImageError(HopelessError):
     """The image cannot be used as a style; the message says why and what would do."""
 
 

@@ -9,7 +9,7 @@ from azure.core.exceptions import AzureError
 
 from contracts.messages import GpuResult
 from contracts.task_spec import FitSpec, ScoreSpec
-from gpu_task import blobs, outcome, report
+from gpu_task import blobs, failures, outcome
 from gpu_task.machine import Machine
 from gpu_task.timings import Timings
 
@@ -26,7 +26,7 @@ def run(spec: ScoreSpec | FitSpec, folder: Path, timings: Timings) -> GpuResult:
         written = _do(spec, folder, timings, machine)
     except Exception as error:
         log.exception("the task failed")
-        found = {"outcome": "failed", "reason": report.reason(error)}
+        found = {"outcome": "failed", **dataclasses.asdict(failures.describe(error, folder))}
     else:
         log.info("done: %d bytes, sha256 %s", written.size, written.sha256)
         found = {"outcome": "succeeded", "output_sha256": written.sha256, "output_bytes": written.size}

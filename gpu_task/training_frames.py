@@ -1,14 +1,18 @@
 """What a style is fitted on: frames of the source, a few from everywhere, small enough to hold in memory."""
 
+import logging
 from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contracts.video_index import VideoIndex
+from media.errors import FramesMissing
 from media.frames import output_size, to_rgb
 from media.reader import read_frames
 from media.source import Source
+
+log = logging.getLogger(__name__)
 
 # Ten frames of one clip sufficed in trials; a longer film changes its scene more often.
 FRAMES = 24
@@ -17,9 +21,23 @@ LONGER_SIDE = 640
 
 
 def sample_frames(source: Source, index: VideoIndex) -> list[NDArray[np.uint8]]:
-    """Up to 24 frames, evenly spaced over `index`, as RGB [H, W, 3]."""
+    """Up to 24 frames, evenly spaced over `index`, as RGB [H, W, 3]; fewer where some cannot be decoded.
+
+    Raises:
+        media.errors.FramesMissing: none of them can.
+    """
     size = output_size(index, LONGER_SIDE)
-    return [to_rgb(frame, size) for number in spread(index) for frame in read_frames(source, index, number, number)]
+    found: list[NDArray[np.uint8]] = []
+    problem: FramesMissing | None = None
+    for number in spread(index):
+        try:
+            found.extend(to_rgb(frame, size) for frame in read_frames(source, index, number, number))
+        except FramesMissing as error:
+            log.warning("left out of the fit: %s", error)
+            problem = error
+    if problem and not found:
+        raise problem
+    return found
 
 
 def spread(index: VideoIndex, count: int = FRAMES) -> Iterable[int]:

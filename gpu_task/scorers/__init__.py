@@ -4,6 +4,7 @@ no torch does not wait for it."""
 import importlib
 
 from contracts.task_spec import ScoreSpec
+from gpu_task.failures import HopelessError
 from gpu_task.scorers.protocol import Scorer
 
 # name -> module with a `make(spec) -> Scorer`
@@ -13,7 +14,7 @@ SCORERS = {
 }
 
 
-class UnknownScorerError(Exception):
+class UnknownScorerError(HopelessError):
     """A spec names a scorer that this version does not have."""
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from contracts.task_spec import ScorerOptions, ScoreSpec
 from gpu_task.color import LUMA
 from gpu_task.devices import best_device, describe, peak_memory_bytes
+from gpu_task.failures import HopelessError
 from gpu_task.model_files import ModelFormatError, read_model
 from gpu_task.network import StyleNetwork
 
@@ -17,7 +18,7 @@ CUDA_BATCH_PIXELS = 8 * 1920 * 1080
 MAX_CUDA_BATCH = 32
 
 
-class ModelMissingError(Exception):
+class ModelMissingError(HopelessError):
     """Style transfer was asked for without a model."""
 
 

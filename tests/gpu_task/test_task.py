@@ -62,7 +62,7 @@ def test_a_built_in_style_of_another_version(storage: Storage, specs: SpecMaker,
 def test_a_model_that_is_gone(storage: Storage, specs: SpecMaker, tmp_path: Path) -> None:
     spec = styled(specs, "gone", ModelRef(name="mine", sha256=WRONG, url=storage.url("no-model", "r")))
 
-    assert_failed(run(spec, tmp_path), "ResourceNotFoundError: ", storage, "gone")
+    assert_failed(run(spec, tmp_path), "ModelGoneError: model 'mine': http", storage, "gone")
 
 
 def test_a_model_behind_a_host_that_cannot_be_reached(

@@ -1,0 +1,139 @@
+"""The frames of a chunk in order: decoded to be scored, taken as they are in the source, or left to be held."""
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.frame_runs import FrameRun, runs_of, within, without
+from contracts.task_spec import ScoreSpec
+from gpu_task.failures import BadFramesError, HopelessError
+from media.errors import FramesMissing
+from media.frames import to_rgb
+from media.leniently import read_leniently
+from media.ranged import RangedReader
+from media.reader import read_frames
+from media.survey import bad_frames
+
+log = logging.getLogger(__name__)
+
+
+class NothingToHoldError(HopelessError):
+    """No frame near those that are to be replaced can be decoded."""
+
+
+@dataclass(frozen=True)
+class ChunkFrame:
+    """One frame on its way into the segment: its number in the source, what is done with it, its pixels [H, W, 3] at
+    the output's size (None if it is to be held), and the seconds it took to get."""
+
+    number: int
+    fate: Literal["scored", "held", "source"]
+    rgb: NDArray[np.uint8] | None
+    seconds: float = 0.0
+
+
+class ChunkFrames:
+    """What `spec` asks for, read from `source` at `size` (width, height).
+
+    Raises (while iterated):
+        BadFramesError: frames that are not to be replaced do not decode; it names all of them.
+        media.errors.UnsupportedMedia: the source cannot be opened.
+    """
+
+    def __init__(self, spec: ScoreSpec, source: RangedReader, size: tuple[int, int]) -> None:
+        self._spec, self._source, self._size = spec, source, size
+        self._replaced = spec.replacement.frames if spec.replacement else ()
+        self._avoided = (*self._replaced, *(spec.replacement.avoid if spec.replacement else ()))
+
+    def __iter__(self) -> Iterator[ChunkFrame]:
+        spec = self._spec
+        good = [(run, False) for run in without((spec.first, spec.last), self._replaced)]
+        bad = [(run, True) for run in within(self._replaced, spec.first, spec.last)]
+        for run in without((spec.first - spec.warm_up, spec.first - 1), self._avoided) if spec.warm_up else ():
+            yield from self._decoded(run)
+        for run, is_replaced in sorted(good + bad):
+            yield from self._stand_ins(run) if is_replaced else self._decoded(run)
+
+    def stand_in(self) -> ChunkFrame:
+        """The frame to be scored and held where the segment begins with frames to be held: the nearest before the
+        chunk that decodes, else the first after.
+
+        Raises:
+            NothingToHoldError: none does in the whole window of the index.
+        """
+        index = self._spec.index
+        end = index.first_frame + index.frame_count - 1
+        before = without((index.first_frame, self._spec.first - 1), self._avoided) if self._has_before() else ()
+        for run in reversed(before):
+            if good := without(run, bad_frames(self._source, index, *run)):
+                return next(self._decoded((good[-1][1], good[-1][1])))
+        for run in without((self._spec.first, end), self._avoided):
+            if good := without(run, bad_frames(self._source, index, *run)):
+                return next(self._decoded((good[0][0], good[0][0])))
+        raise NothingToHoldError(
+            f"no frame of {index.first_frame}..{end} can be decoded, so that there is none to hold; repair the video"
+        )
+
+    def _has_before(self) -> bool:
+        return self._spec.index.first_frame < self._spec.first
+
+    def _stand_ins(self, run: FrameRun) -> Iterator[ChunkFrame]:
+        position = run[0]
+        if self._spec.replacement and self._spec.replacement.by == "source":
+            start = time.perf_counter()
+            for number, frame in read_leniently(self._source, self._spec.index, *run):
+                yield from _held(position, number)
+                yield ChunkFrame(number, "source", to_rgb(frame, self._size), time.perf_counter() - start)
+                position, start = number + 1, time.perf_counter()
+        yield from _held(position, run[1] + 1)
+
+    def _decoded(self, run: FrameRun) -> Iterator[ChunkFrame]:
+        """Those of a run. Warm-up frames that do not decode are passed over: what follows them warms up as well."""
+        position, last = run
+        while position <= last:
+            start = time.perf_counter()
+            try:
+                for frame in read_frames(self._source, self._spec.index, position, last):
+                    rgb = to_rgb(frame, self._size)
+                    yield ChunkFrame(position, "scored", rgb, time.perf_counter() - start)
+                    position, start = position + 1, time.perf_counter()
+            except FramesMissing as error:
+                position = self._after_bad(position, last, error)
+
+    def _after_bad(self, first: int, last: int, error: FramesMissing) -> int:
+        """The frame after the bad ones of a warm-up; anywhere else they are the task's failure."""
+        end = max(last, self._spec.last) if first >= self._spec.first else last
+        surveyed = bad_frames(self._source, self._spec.index, first, min(end, self._last_known()))
+        bad = [part for run in surveyed for part in without(run, self._replaced)]
+        if not bad:
+            raise error
+        if last >= self._spec.first:
+            raise BadFramesError(bad, str(error)) from error
+        log.warning("warm-up: %s", error)
+        return bad[-1][1] + 1
+
+    def _last_known(self) -> int:
+        return self._spec.index.first_frame + self._spec.index.frame_count - 1
+
+
+def _held(first: int, end: int) -> Iterator[ChunkFrame]:
+    return (ChunkFrame(number, "held", None) for number in range(first, end))
+
+
+class Fates:
+    """What became of the frames written, for the segment's metadata."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, list[int]] = {"held": [], "source": []}
+
+    def note(self, number: int, fate: str) -> None:
+        if fate in self._numbers:
+            self._numbers[fate].append(number)
+
+    def runs(self) -> dict[str, tuple[FrameRun, ...]]:
+        return {fate: runs_of(numbers) for fate, numbers in self._numbers.items()}

@@ -1,0 +1,59 @@
+"""Why a task failed, as far as it matters to what is done next: see `GpuResult.cause`.
+
+HopelessError           no frame of this job can be scored: cause `job`; the base of more telling names
+BadFramesError          some frames cannot be decoded or scored, the others can: cause `frame`
+WorkFolderFullError     another node may have room: no cause, as with any other error
+"""
+
+import errno
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from contracts.frame_runs import FrameRun, words
+from contracts.messages import MAX_BAD_RUNS
+from gpu_task import report
+from media.errors import UnsupportedMedia
+
+
+class HopelessError(Exception):
+    """Trying again cannot help, nor can leaving frames out."""
+
+
+class WorkFolderFullError(Exception):
+    """The node's disk has no room for the task's files."""
+
+
+class BadFramesError(Exception):
+    """Frames `runs` cannot be decoded or scored; `problem` says why, of the first of them."""
+
+    def __init__(self, runs: Sequence[FrameRun], problem: str) -> None:
+        self.runs = tuple(runs)
+        super().__init__(f"{words(runs)}: {problem}")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What a failed `GpuResult` says."""
+
+    reason: str
+    cause: Literal["frame", "job"] | None = None
+    bad_frames: tuple[FrameRun, ...] = ()
+
+
+def describe(error: Exception, folder: Path) -> Failure:
+    """The failure that `error` stands for; `folder` is where the task works."""
+    if isinstance(error, BadFramesError):
+        return Failure(report.reason(error), "frame", error.runs[:MAX_BAD_RUNS])
+    if isinstance(error, HopelessError | UnsupportedMedia):
+        return Failure(report.reason(error), "job")
+    if getattr(error, "errno", None) == errno.ENOSPC:
+        free = shutil.disk_usage(folder).free
+        full = WorkFolderFullError(
+            f"no space left in the work folder {folder} ({free / 1e6:,.0f} MB free on its disk; {error}); use nodes "
+            "with a larger disk, or fewer task slots on each"
+        )
+        return Failure(report.reason(full))
+    return Failure(report.reason(error))
