@@ -15,7 +15,7 @@ from contracts.plan import PlanFigures
 from contracts.provenance import Provenance
 from contracts.task_spec import EncoderOptions
 from contracts.video_index import VideoIndex
-from media.segment import SegmentWriter
+from media.segment import EncoderSettings, SegmentWriter
 from media.stitch import Segment, stitch
 
 ETAG = '"0x8DBASE"'
@@ -72,13 +72,15 @@ def ledger(job: str, count: int, starts: tuple[int, ...], bad: tuple[BadRun, ...
     return Ledger.from_chunks(job, count, outcomes)
 
 
-def write_video(clip: Path, index: VideoIndex, folder: Path, starts: tuple[int, ...]) -> Path:
+def write_video(
+    clip: Path, index: VideoIndex, folder: Path, starts: tuple[int, ...], settings: EncoderSettings | None = None
+) -> Path:
     """Frame n is a grey of its own, 4n, but for a moving edge."""
     segments: list[Segment] = []
     for first, after in pairwise([*starts, index.frame_count]):
         path = folder / f"{first}.mp4"
         size = (index.width, index.height)
-        with SegmentWriter(path, index, first, after - 1, size, encoder_settings()) as writer:
+        with SegmentWriter(path, index, first, after - 1, size, settings or encoder_settings()) as writer:
             for number in range(first, after):
                 rgb = np.full((index.height, index.width, 3), 4 * number, np.uint8)
                 rgb[:, : 2 * number + 2] = 250

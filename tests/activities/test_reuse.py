@@ -20,7 +20,7 @@ from contracts.ledger import BadRun, Ledger
 from contracts.plan import Chunk, Plan
 from contracts.video_index import VideoIndex
 from media.index import probe
-from media.segment import check_segment
+from media.segment import EncoderSettings, check_segment
 from tests.activities.published_base import ETAG, FIGURES, base_request, ledger, provenance, publish, write_video
 from tests.azurite import Azurite
 from tests.end_to_end.local_stack import make_clip
@@ -177,16 +177,26 @@ def test_bad_frames_of_the_base_stay_named(job: str, index: VideoIndex) -> None:
     assert set(metadata[1]) == {"first", "last", "task", "sha256"}
 
 
-def test_asked_twice_the_first_segment_stands(job: str, index: VideoIndex) -> None:
+def test_asked_twice_the_first_segment_stands_and_the_base_is_not_read_again(job: str, index: VideoIndex) -> None:
     plan_of(start_of(job), index)
     chunk = Chunk(index=1, first=12, last=15, reuse=True)
     first = reuse_chunk(job, chunk)
-    written = storage.system_account().find_properties(layout.JOBS, first.segment)
+    storage.data_account().container(layout.OUTPUTS).delete_blob(f"{job}-base/video.mp4")
     assert reuse_chunk(job, chunk) == first
-    again = storage.system_account().find_properties(layout.JOBS, first.segment)
-    assert written is not None
-    assert again is not None
-    assert again.etag == written.etag
+
+
+def test_of_two_calls_at_once_the_first_to_upload_wins(
+    job: str, index: VideoIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan_of(start_of(job), index)
+    chunk = Chunk(index=1, first=12, last=15, reuse=True)
+    first = reuse_chunk(job, chunk)
+    blob = storage.system_account().container(layout.JOBS).get_blob_client(first.segment)
+    written = blob.get_blob_properties().etag
+    # The second one looked before the first had uploaded.
+    monkeypatch.setattr(storage.Account, "exists", lambda *_: False)
+    assert reuse_chunk(job, chunk) == first
+    assert blob.get_blob_properties().etag == written
 
 
 @pytest.mark.parametrize("change", ["replaced", "deleted"])
@@ -206,6 +216,15 @@ def test_a_base_of_another_size_or_length_is_refused_before_anything_is_scored(
     longer = probe(make_clip(tmp_path / "longer.mp4", frames=COUNT + 1, size=(96, 64)))
     with pytest.raises(JobRefused, match="has 40 frames, the source 41"):
         plan_of(start_of(job), longer)
+
+
+def test_a_base_that_was_encoded_otherwise_than_it_says_is_refused(
+    job: str, index: VideoIndex, clip: Path, tmp_path: Path
+) -> None:
+    video = write_video(clip, index, tmp_path, STARTS, EncoderSettings(preset="ultrafast", threads=1))
+    publish(video, provenance(f"{job}-base", base_request(), index), ledger(f"{job}-base", COUNT, STARTS))
+    with pytest.raises(JobRefused, match="encoded with other settings or by another version"):
+        plan_of(start_of(job), index)
 
 
 def test_a_base_that_is_gone_is_refused(job: str, index: VideoIndex) -> None:

@@ -31,7 +31,11 @@ async def uploaded(client: Client, app: FakeFunctionApp, clip: Path) -> str:
 async def test_the_newest_finished_job_of_the_same_video_is_taken_and_named(
     client: Client, app: FakeFunctionApp, uploaded: str, clip: Path
 ) -> None:
-    app.jobs = ["oldest-1", "older-2", "other-3", "running-4"]
+    other = clip.with_name("film.mp4")
+    other.write_bytes(clip.read_bytes())
+    assert (await client("submit", str(other), "--style", "mosaic")).code == 0
+    app.requests.clear()
+    app.polls, app.jobs = 0, ["oldest-1", "older-2", "other-3", "running-4"]
     film = finished("other-3", video="mosaic/film.mp4")
     app.script = [RUNNING, film, finished("older-2"), finished("oldest-1"), RUNNING]
     done = await client("submit", str(clip), "--style", "my-cat", "--frames", "20-30")
@@ -45,7 +49,8 @@ async def test_a_range_uploads_no_video(
     client: Client, app: FakeFunctionApp, storage: BlobServiceClient, uploaded: str, clip: Path
 ) -> None:
     app.script = [finished(uploaded), RUNNING]
-    assert (await client("submit", str(clip), "--scorer", "identity", "--frames", "7")).code == 0
+    done = await client("submit", str(clip), "--scorer", "identity", "--frames", "7")
+    assert (done.code, "is there already" in done.err) == (0, False), done.err
     assert app.requests[0] == {"video": "mosaic/clip.mp4", "scorer": "identity", "frames": [7, 7], "base": uploaded}
     names = [name async for name in storage.get_container_client("videos").list_blob_names()]
     assert names == ["mosaic/clip.mp4"]

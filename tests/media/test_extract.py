@@ -12,6 +12,7 @@ from contracts.video_index import VideoIndex
 from media.errors import SegmentMismatch
 from media.extract import Result, extract
 from media.index import probe
+from media.reader import read_frames
 from media.segment import EncoderSettings, SegmentWriter, check_segment, inspect_segment
 from media.stitch import Segment, stitch
 from media.verify import audio_digests, frame_times_of
@@ -128,6 +129,36 @@ def test_colour_and_shape_of_the_source_stay(tmp_path: Path) -> None:
     base = published(Clip("turned", path, probe(path), ()), tmp_path)
     extract(base.result, base.clip.index, 3, 20, tmp_path / "part.mp4", SETTINGS)
     assert inspect_segment(tmp_path / "part.mp4").extradata == inspect_segment(base.path).extradata
+
+
+def test_the_frame_types_of_what_was_decoded_are_not_forced_upon_the_encoder(tmp_path: Path) -> None:
+    path = encode(tmp_path / "intra.mp4", options=X264 | {"g": "1", "x264-params": "keyint=1"})
+    index = probe(path)
+    with SegmentWriter(tmp_path / "s.mp4", index, 0, 15, SIZE, SETTINGS) as segment:
+        for frame in read_frames(path, index, 0, 15):
+            segment.write_yuv(frame)
+    with av.open(str(tmp_path / "s.mp4")) as container:
+        assert sum(packet.is_keyframe for packet in container.demux(video=0) if packet.size) == 2
+
+
+def test_only_yuv420p_of_the_segments_size_is_taken_as_it_is(base: Base, tmp_path: Path) -> None:
+    frame = av.VideoFrame(*SIZE, format="rgb24")
+    with (
+        pytest.raises(SegmentMismatch, match=r"frame 3 is rgb24 160x90; the segment takes yuv420p 160x90"),
+        SegmentWriter(tmp_path / "s.mp4", base.clip.index, 3, 4, SIZE, SETTINGS) as segment,
+    ):
+        segment.write_yuv(frame)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_of_a_result_that_was_itself_made_of_parts_is_copied_once_more(base: Base, tmp_path: Path) -> None:
+    index, halves, again = base.clip.index, [tmp_path / "a.mp4", tmp_path / "b.mp4"], tmp_path / "again.mp4"
+    extract(base.result, index, 0, 18, halves[0], SETTINGS)
+    extract(base.result, index, 19, 39, halves[1], SETTINGS)
+    parts = [Segment(0, 18, lambda: halves[0].open("rb")), Segment(19, 39, lambda: halves[1].open("rb"))]
+    stitch(parts, base.clip.path, index, again)
+    extract(Result(again, probe(again)), index, 8, 39, tmp_path / "part.mp4", SETTINGS)
+    assert packets(tmp_path / "part.mp4") == packets(again)[8:]
 
 
 def test_a_result_of_other_encoder_settings_is_refused_and_nothing_is_left(base: Base, tmp_path: Path) -> None:
