@@ -31,11 +31,15 @@ class LocalStack:
 
     def __init__(self, state: Path, nodes: int = 1, slots: int = 1, settings: dict[str, str] | None = None) -> None:
         self.state = state
-        self._command = [sys.executable, "-m", "local", "up", "--state", str(state), "--port", "0"]
-        self._command += ["--nodes", str(nodes), "--slots", str(slots)]
-        for name, value in (QUICK | (settings or {})).items():
-            self._command += ["--set", f"{name}={value}"]
+        self._size = ["--nodes", str(nodes), "--slots", str(slots)]
+        self.change_settings(**(settings or {}))
         self._process: subprocess.Popen[str] | None = None
+
+    def change_settings(self, **settings: str) -> None:
+        """Other settings than before, from the next `start` on."""
+        self._command = [sys.executable, "-m", "local", "up", "--state", str(self.state), "--port", "0", *self._size]
+        for name, value in (QUICK | settings).items():
+            self._command += ["--set", f"{name}={value}"]
 
     def __enter__(self) -> Self:
         self.start()
