@@ -7,10 +7,13 @@ those are taken for damaged up to the next packet that decoding can start at. A 
 only itself, where that is certain: the container says so, or an H.264 packet in MP4 or MKV whose units are intact.
 
 Measured with FFmpeg 9 (one packet overwritten, or three bits of it flipped):
-    found always    packets overwritten whole; a keyframe lost; H.264 and MPEG-4 of which half is gone
-    found mostly    flipped bits in H.264 (9 of 10 at CRF 18), MPEG-2, MPEG-4; AV1, whose decoder checks much
-    not found       bits that still decode: nearly all flips in HEVC, VP8, VP9, ProRes and GIF, half of those in MJPEG,
-                    and data of these that turned to zeros from the middle on. Such formats carry no checksum.
+    found always    a packet overwritten whole, a keyframe lost, half of an H.264, MPEG-2 or MPEG-4 packet zeroed
+    found mostly    H.264, MPEG-2, MPEG-4: flipped bits, or noise behind intact headers (9 of 10); AV1, whose decoder
+                    checks much
+    not found       what still decodes: the rest of the above (three flipped bits of a short B-frame, say); nearly all
+                    flips in HEVC, VP8, VP9, ProRes and GIF, half of those in MJPEG, and half of a packet zeroed in
+                    HEVC, VP8 and MJPEG. These formats carry no checksums. Packets that a transport stream lost between
+                    a keyframe and the window of the index: nothing tells of them.
 `err_detect` (explode, crccheck, bitstream, buffer, careful) finds none of these but MJPEG's, and makes H.264 lose
 whole frames beside the damaged one, so it is left alone.
 """

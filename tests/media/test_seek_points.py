@@ -2,7 +2,7 @@
 
 import pytest
 
-from media.seek_points import is_seek_point
+from media.seek_points import is_seek_point, is_unreferenced
 
 AVCC = b"\x01\x64\x00\x1f\xff\xe1"  # four-byte lengths
 IDR, SLICE, SPS = b"\x65\x88", b"\x41\x9a", b"\x67\x64"
@@ -45,3 +45,28 @@ def test_a_seek_point_is_an_idr_picture_or_an_immediate_recovery_point(
 ) -> None:
     assert callable(frame)
     assert is_seek_point(frame(*units), extradata) is expected
+
+
+LONE = b"\x01\x9e"  # nal_ref_idc 0
+
+
+@pytest.mark.parametrize(
+    ("packet", "extradata", "expected"),
+    [
+        (avcc(LONE, LONE), AVCC, True),
+        (avcc(OTHER, LONE), AVCC, True),
+        (avcc(SLICE), AVCC, False),
+        (avcc(LONE, SLICE), AVCC, False),
+        (avcc(LONE)[:-1], AVCC, False),
+        (avcc(LONE) + b"\0", AVCC, False),
+        (avcc(b"\x81\x9e"), AVCC, False),  # forbidden_zero_bit
+        (avcc(OTHER), AVCC, False),
+        (bytes(40), AVCC, False),
+        (annex_b(LONE), None, False),
+        (b"", AVCC, False),
+    ],
+)
+def test_a_packet_is_unreferenced_only_if_it_says_so_and_is_intact(
+    packet: bytes, extradata: bytes | None, expected: bool
+) -> None:
+    assert is_unreferenced(packet, extradata) is expected
