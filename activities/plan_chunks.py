@@ -125,7 +125,7 @@ def _plan(start: StartInput) -> Plan:
     scored = scored_part(start, index)
     size = options.chunk_size or _size_within_limit(scored.frame_count, figures, known.max_chunks)
     limits.check_chunks(size, math.ceil(scored.frame_count / size), known)
-    return completed(start, index, make_plan(scored, figures, size))
+    return completed(start, index, make_plan(scored, figures, size), known.max_chunks)
 
 
 def _size_within_limit(frame_count: int, figures: PlanFigures, max_chunks: int) -> int:

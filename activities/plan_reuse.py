@@ -4,8 +4,10 @@ Chunks to reuse follow the segments that the base was made of: there its groups 
 packets can be copied. What they cost is left out of the expected time and cost: no GPU is used for them.
 """
 
+import math
 import tempfile
-from itertools import groupby
+from collections.abc import Sequence
+from itertools import batched, groupby
 from pathlib import Path
 
 from azure.core.exceptions import ResourceNotFoundError
@@ -20,7 +22,7 @@ from contracts import frame_runs, layout
 from contracts.base_result import BaseResult
 from contracts.frame_runs import FrameRun
 from contracts.job import StartInput
-from contracts.ledger import Ledger
+from contracts.ledger import Ledger, LedgerIncomplete
 from contracts.plan import Chunk, Plan
 from contracts.provenance import Provenance
 from contracts.video_index import VideoIndex
@@ -45,9 +47,13 @@ def read_published(base: str) -> tuple[Provenance, Ledger]:
     data = data_account()
     try:
         provenance = data.read_json(layout.OUTPUTS, layout.output_blob(base, PROVENANCE_NAME), Provenance)
-        return provenance, data.read_json(layout.OUTPUTS, layout.output_blob(base, LEDGER_NAME), Ledger)
+        ledger = data.read_json(layout.OUTPUTS, layout.output_blob(base, LEDGER_NAME), Ledger)
+        ledger.require_complete()
+        return provenance, ledger
     except ResourceNotFoundError:
         raise NoBase(f"no finished job of that name in container {layout.OUTPUTS!r}; {REMEDY}") from None
+    except LedgerIncomplete as error:
+        raise NoBase(f"its ledger.json is damaged, {error}; {REMEDY}") from None
     except ValidationError as error:
         raise NoBase(
             f"its result was published by another version ({error.error_count()} differences); {REMEDY}"
@@ -59,8 +65,10 @@ def scored_part(start: StartInput, index: VideoIndex) -> VideoIndex:
     return index if start.request.frames is None else index.window(*start.request.frames)
 
 
-def completed(start: StartInput, index: VideoIndex, scored: Plan) -> Plan:
+def completed(start: StartInput, index: VideoIndex, scored: Plan, max_chunks: int) -> Plan:
     """`scored`, a plan of the scored part alone, with the chunks to be reused around it; the base is pinned.
+
+    Where that makes more than `max_chunks`, neighbours that are reused become one chunk.
 
     Raises:
         JobRefused: the base is gone, or its packets do not fit this job's.
@@ -72,10 +80,13 @@ def completed(start: StartInput, index: VideoIndex, scored: Plan) -> Plan:
     system_account().write_json(layout.JOBS, layout.base_blob(start.job), base)
     first, last = request.frames
     segments = segments_of(base.ledger)
-    before = [_reused(run) for run in frame_runs.within(segments, 0, first - 1)]
+    before = frame_runs.within(segments, 0, first - 1)
+    after = frame_runs.within(segments, last + 1, index.frame_count - 1)
+    # Two less: each side may end with a chunk of fewer segments than the others have.
+    together = math.ceil((len(before) + len(after)) / max(1, max_chunks - len(scored.chunks) - 2))
     middle = [c.model_copy(update={"first": c.first + first, "last": c.last + first}) for c in scored.chunks]
-    after = [_reused(run) for run in frame_runs.within(segments, last + 1, index.frame_count - 1)]
-    chunks = [c.model_copy(update={"index": number}) for number, c in enumerate([*before, *middle, *after])]
+    ordered = [*_reused(before, together), *middle, *_reused(after, together)]
+    chunks = [c.model_copy(update={"index": number}) for number, c in enumerate(ordered)]
     return Plan(
         frame_count=index.frame_count,
         chunks=tuple(chunks),
@@ -91,8 +102,10 @@ def segments_of(ledger: Ledger) -> list[FrameRun]:
     return [(entries[0].first, entries[-1].last) for entries in tasks]
 
 
-def _reused(run: FrameRun) -> Chunk:
-    return Chunk(index=0, first=run[0], last=run[1], reuse=True)
+def _reused(segments: Sequence[FrameRun], together: int) -> list[Chunk]:
+    """Chunks of up to `together` neighbours each; they are numbered later."""
+    groups = batched(segments, together, strict=False) if segments else ()
+    return [Chunk(index=0, first=group[0][0], last=group[-1][1], reuse=True) for group in groups]
 
 
 def _pin(start: StartInput, base: str, index: VideoIndex) -> BaseResult:

@@ -85,8 +85,8 @@ def start_of(job: str, frames: tuple[int, int] = (16, 29), **options: object) ->
     return StartInput(job=job, run=2, request=request, video_etag=ETAG, video_bytes=1)
 
 
-def plan_of(start: StartInput, index: VideoIndex, chunk_size: int = 7) -> Plan:
-    return completed(start, index, make_plan(scored_part(start, index), FIGURES, chunk_size))
+def plan_of(start: StartInput, index: VideoIndex, chunk_size: int = 7, max_chunks: int = 100) -> Plan:
+    return completed(start, index, make_plan(scored_part(start, index), FIGURES, chunk_size), max_chunks)
 
 
 def luma(file: Path) -> list[np.ndarray]:
@@ -126,6 +126,17 @@ def test_ranges_at_the_edges(
 ) -> None:
     plan = plan_of(start_of(job, frames), index, chunk_size=100)
     assert [(c.first, c.last, c.reuse) for c in plan.chunks] == chunks
+
+
+def test_a_base_of_many_segments_is_reused_in_no_more_chunks_than_a_job_may_have(
+    job: str, index: VideoIndex, video: Path
+) -> None:
+    frames = ledger(f"{job}-base", COUNT, tuple(range(0, COUNT, 2)))
+    publish(video, provenance(f"{job}-base", base_request(), index), frames)
+    assert len(plan_of(start_of(job), index).chunks) == 15
+    plan = plan_of(start_of(job), index, max_chunks=8)
+    assert len(plan.chunks) <= 8
+    assert [(c.first, c.last) for c in plan.chunks if c.reuse] == [(0, 7), (8, 15), (30, 37), (38, 39)]
 
 
 def test_a_job_without_a_range_is_planned_as_ever(job: str, index: VideoIndex) -> None:

@@ -76,6 +76,13 @@ def test_a_base_published_in_another_form_is_refused() -> None:
     assert "published by another version" in str(problem)
 
 
+def test_a_base_whose_ledger_misses_frames_is_refused() -> None:
+    whole = ledger("torn", COUNT, (0, 20))
+    publish_words(provenance("torn", base_request(), INDEX), whole.model_copy(update={"entries": whole.entries[1:]}))
+    ((field, _, problem),) = told(asked("torn"))
+    assert (field, "frames 0..19 are missing" in str(problem)) == ("base", True)
+
+
 def test_the_result_of_another_video_or_of_an_earlier_version_is_refused() -> None:
     publish_words(provenance("other", base_request("film.mp4"), INDEX, '"0x1"'), ledger("other", COUNT, (0,)))
     ((field, _, problem),) = told(asked("other"))
