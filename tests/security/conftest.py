@@ -11,8 +11,8 @@ from tests.security.keyed_stack import KeyedStack
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """12 frames of 160x96, no sound."""
-    return make_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", frames=12, sound=False)
+    """4 frames of 160x96, no sound."""
+    return make_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", frames=4, sound=False)
 
 
 @pytest.fixture(scope="module")
