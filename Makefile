@@ -1,4 +1,4 @@
-# make setup | demo | up | test | lint | clean.   PYTHON=/path/to/python3.13 chooses the interpreter.
+# make setup | demo | up | test | chaos | lint | clean.   PYTHON=/path/to/python3.13 chooses the interpreter.
 # Kept to what GNU make 3.81 understands, the one macOS ships.
 
 VENV := .venv
@@ -9,14 +9,18 @@ REQUIREMENTS := requirements.txt requirements-dev.txt gpu_task/requirements.txt 
 VIDEO ?=
 STYLE ?=
 TESTS ?= tests
+CHAOS_SEED ?= 1
+CHAOS_SECONDS ?= 600
+CHAOS_RUNS ?=
 
-.PHONY: help setup demo up test lint clean
+.PHONY: help setup demo up test chaos lint clean
 
 help:
 	@echo "make setup                      virtual environment and Azurite (a second run is instant)"
 	@echo "make demo [VIDEO=f] [STYLE=s]   the whole system on this machine, on a six-second clip; result in demo-output/"
 	@echo "make up                         the local stack until Ctrl-C; then: $(PY) -m client submit FILE --style NAME"
 	@echo "make test [TESTS=path]          lint, then the tests"
+	@echo "make chaos [CHAOS_RUNS=n]       ten minutes (or n runs) of real faults on a stack of its own; CHAOS_SEED=k: others"
 	@echo "make lint                       ruff, pyright, import-linter"
 	@echo "make clean                      remove what the above made, but for .local (your jobs and their results)"
 
@@ -43,6 +47,9 @@ up: setup
 
 test: lint
 	$(VENV)/bin/pytest $(TESTS)
+
+chaos: setup
+	@$(PY) -m tests.chaos --seed $(CHAOS_SEED) $(if $(CHAOS_RUNS),--runs $(CHAOS_RUNS),--seconds $(CHAOS_SECONDS)) $(ARGS)
 
 lint: setup
 	$(VENV)/bin/ruff check

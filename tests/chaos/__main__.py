@@ -33,7 +33,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, help="how many; with --seconds, whichever comes first")
     parser.add_argument("--seconds", type=float, help="begin no run after this many seconds")
     parser.add_argument("--seed", type=int, default=1, help="another seed, other moments (default: %(default)s)")
-    parser.add_argument("--fault", choices=list(FAULTS), help="only runs of this fault")
+    parser.add_argument("--fault", choices=list(FAULTS), action="append", help="only this fault; may be repeated")
     parser.add_argument("--only", metavar="SEED", help="repeat one run by the seed that was printed for it")
     parser.add_argument("--out", type=Path, help="write the record as JSON")
     parser.add_argument("--state", type=Path, help="the stack's folder, kept with its logs (default: one that goes)")
@@ -46,7 +46,7 @@ def main() -> int:
         print("error: the faults are injected through /proc, which only Linux has", file=sys.stderr)
         return 2
     runs = arguments.runs or (None if arguments.seconds else len(FAULTS))
-    wanted = [arguments.only] if arguments.only else seeds(arguments.seed, arguments.fault)
+    wanted = [arguments.only] if arguments.only else seeds(arguments.seed, arguments.fault or ())
     try:
         plans = (RunPlan.of(seed) for seed in itertools.islice(wanted, runs))
         outcomes, seconds = _play(plans, arguments.state, arguments.seconds)

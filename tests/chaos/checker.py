@@ -4,6 +4,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +24,32 @@ SETTLE_SECONDS = 60.0
 QUEUE_SECONDS = 120.0
 
 
-def check_result(stack: Stack, job: Job, state: dict[str, Any], expected: Picture) -> list[str]:
-    """A completed job's video equals the undisturbed run's, and its ledger has every frame once."""
+@dataclass(frozen=True)
+class Expected:
+    """What an undisturbed run of the same clip and chunk size gave: the frames, and how they were cut into chunks."""
+
+    picture: Picture
+    chunks: frozenset[tuple[int, int]]
+
+
+def read_result(stack: Stack, state: dict[str, Any]) -> tuple[Picture, Ledger]:
+    """What a completed job has published."""
     result = state["output"]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "video.mp4"
         path.write_bytes(_download(stack, result["output"]))
-        problems = picture.differences(expected, picture.read(path))
-    return problems + check_ledger(_download(stack, result["ledger"]))
+        seen = picture.read(path)
+    return seen, Ledger.model_validate_json(_download(stack, result["ledger"]))
 
 
-def check_ledger(content: bytes) -> list[str]:
-    ledger = Ledger.model_validate_json(content)
+def check_result(found: Picture, ledger: Ledger, expected: Expected) -> list[str]:
+    """A completed job's video equals the undisturbed run's, and its ledger has every frame once."""
+    cut_anew = [entry for entry in ledger.entries if (entry.first, entry.last) not in expected.chunks]
+    frames = {number for entry in cut_anew for number in range(entry.first, entry.last + 1)}
+    return picture.differences(expected.picture, found, frames) + check_ledger(ledger)
+
+
+def check_ledger(ledger: Ledger) -> list[str]:
     try:
         ledger.require_complete()
     except LedgerIncomplete as error:
@@ -102,13 +117,15 @@ def _processes(stack: Stack, job: Job) -> list[str]:
 
 
 def _batch(stack: Stack, job: Job) -> list[str]:
+    """A job that was terminated runs nothing; tasks of it that never began stay `active`, as in Azure:
+    https://learn.microsoft.com/rest/api/batchservice/jobs/terminate-job"""
     try:
         found = stack.batch.get_job(job.id)
-        tasks = list(stack.batch.list_tasks(job.id))
     except ResourceNotFoundError:
         return []  # it never came to that
-    problems = [] if found.state == "completed" else [f"Batch job {job.id} is {found.state}"]
-    return problems + [f"Batch task {task.id} is {task.state}" for task in tasks if task.state != "completed"]
+    if found.state != "completed":
+        return [f"Batch job {job.id} is {found.state}"]
+    return [f"Batch task {task.id} still runs" for task in stack.batch.list_tasks(job.id) if task.state == "running"]
 
 
 def _instances(stack: Stack, job: Job) -> list[str]:

@@ -115,7 +115,7 @@ def perform(stack: Stack, clips: Clips, undisturbed: Undisturbed, plan: RunPlan)
         Striker(
             fault(),
             Scene(stack, job, random.Random(f"{plan.seed}/{fault.name}"), over),
-            job.submitted + moment * expected.seconds,
+            job.submitted + moment * undisturbed.shortest_seconds,
         )
         for fault, moment in zip(plan.faults, plan.moments, strict=True)
     ]
@@ -154,7 +154,7 @@ def _judge(stack: Stack, job: Job, state: dict[str, Any] | None, plan: RunPlan, 
         return [f"the job is not over after {jobs.PATIENCE_SECONDS:.0f} s: {jobs.look(stack, job.id)}"]
     finished = state["runtimeStatus"] == "Completed"
     if finished:
-        problems = checker.check_result(stack, job, state, undisturbed.of(plan.variant).picture)
+        problems = checker.check_result(*checker.read_result(stack, state), undisturbed.of(plan.variant).expected)
     else:
         problems = checker.check_reason(state, plan.may_fail)
     return problems + checker.check_leftovers(stack, job, finished=finished)

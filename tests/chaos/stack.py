@@ -25,7 +25,7 @@ from tests.local.loop_thread import LoopThread
 
 BATCH_ACCOUNT = "local"
 # Runs wait for the safety net and for the wall-clock limit too; a real deployment has minutes and hours.
-QUICK = {"GPU_TASK_POLL_SECONDS": "2", "PROGRESS_SECONDS": "0.5", "GPU_TASK_MAX_SECONDS": "20", "GUARD_SECONDS": "1"}
+QUICK = {"GPU_TASK_POLL_SECONDS": "2", "PROGRESS_SECONDS": "0.5", "GPU_TASK_MAX_SECONDS": "30", "GUARD_SECONDS": "1"}
 
 
 class Stack:

@@ -3,7 +3,7 @@
 import itertools
 import random
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.chaos import checker
@@ -17,19 +17,26 @@ AT_ONCE = 3  # jobs on a stack of two nodes
 _COMBINED = 5  # every fifth run has a second fault
 
 
-def seeds(seed: int, only: str | None = None) -> Iterator[str]:
-    """Seeds of runs without end: every fault once, in an order of its own, then again; or `only` the one."""
+def seeds(seed: int, only: Sequence[str] = ()) -> Iterator[str]:
+    """Seeds of runs without end: every fault (of `only`) once, in an order of its own, then again."""
     number = itertools.count(seed * 10_000)
     for cycle in itertools.count():
         rng = random.Random(f"{seed}/{cycle}")
-        names = [only] if only else rng.sample(list(FAULTS), len(FAULTS))
+        faults = list(only or FAULTS)
+        names = rng.sample(faults, len(faults))
         names.sort(key=lambda name: FAULTS[name].alone)  # those that may run together come together
         for position, name in enumerate(names):
-            if (cycle * len(names) + position) % _COMBINED == _COMBINED - 1:
-                others = [other for other in FAULTS if other != name and FAULTS[other].alone == FAULTS[name].alone]
-                yield f"{name}+{rng.choice(others)}:{next(number)}"
-            else:
-                yield f"{name}:{next(number)}"
+            others = _partners(name) if (cycle * len(names) + position) % _COMBINED == _COMBINED - 1 else []
+            both = [name, rng.choice(others)] if others else [name]
+            yield f"{'+'.join(both)}:{next(number)}"
+
+
+def _partners(name: str) -> list[str]:
+    """Faults that may strike the same job."""
+    first = FAULTS[name]
+    if not first.combines:
+        return []
+    return [one.name for one in FAULTS.values() if one.combines and one.alone == first.alone and one is not first]
 
 
 class Suite:

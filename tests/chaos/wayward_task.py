@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import NoReturn
 
 ORDERS_VARIABLE = "ATELIER_CHAOS_ORDERS"
-# The log of a small task takes one page of it, the spec none: no segment fits into what is left.
-_DISK_BYTES = 8192
+# One page of it is free, and the task's log takes that: no segment fits.
+_DISK_BYTES, _FREE_BYTES = 8192, 4096
+_MOST_BYTES = 1024  # of a file, less than the header of a segment
 
 
 def main() -> None:
@@ -76,10 +77,11 @@ def _fill_disk(proof: Path) -> None:
         _checked(libc.mount(b"none", b"/", None, 0x44000, None))  # MS_REC | MS_PRIVATE: nothing of it gets out
         _checked(libc.mount(b"tmpfs", working.encode(), b"tmpfs", 0, f"size={_DISK_BYTES}".encode()))
         os.chdir(working)  # the folder as it was lies below the disk
+        Path("full").write_bytes(bytes(_DISK_BYTES - _FREE_BYTES))
         proof.write_text("tmpfs")
     except OSError:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (_DISK_BYTES // 2, _DISK_BYTES // 2))
         proof.write_text("RLIMIT_FSIZE")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (_MOST_BYTES, _MOST_BYTES))
 
 
 def _checked(returned: int) -> None:

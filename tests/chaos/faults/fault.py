@@ -55,7 +55,8 @@ class Fault(ABC):
     """`may_fail` is a pattern for the reasons a job may fail with; None: it has to complete.
 
     A fault that is `alone` hurts every job of the stack, so no other runs beside it. One that is `at_once` strikes
-    right after the submission, not at a random moment. `by_upload` jobs come through the upload door.
+    right after the submission, not at a random moment. `by_upload` jobs come through the upload door. One that leaves
+    nothing of the job for another fault does not `combine`.
     """
 
     name: ClassVar[str]
@@ -63,6 +64,7 @@ class Fault(ABC):
     alone: ClassVar[bool] = False
     at_once: ClassVar[bool] = False
     by_upload: ClassVar[bool] = False
+    combines: ClassVar[bool] = True
 
     @abstractmethod
     def inject(self, scene: Scene) -> str:

@@ -60,16 +60,20 @@ class DiskFull(_Wayward):
     fault = "disk-full"
 
 
-class _Always:
+class _Always(_Wayward):
+    combines = False
+
     def tasks(self, scene: Scene) -> str:
         return ".*"
 
 
-class TasksAlwaysLie(_Always, TaskLies):
+class TasksAlwaysLie(_Always):
+    fault = "lie"
     name = "tasks-always-lie"
     may_fail = r"said it succeeded, but"
 
 
-class DiskAlwaysFull(_Always, DiskFull):
+class DiskAlwaysFull(_Always):
+    fault = "disk-full"
     name = "disk-always-full"
     may_fail = r"No space left on device|File too large"

@@ -6,6 +6,7 @@ from base64 import b64encode
 import httpx
 
 from tests.chaos.faults.fault import Fault, Scene
+from tests.chaos.parts import ROOT
 
 _HOST_ACCOUNT = "devstoreaccount1"
 _EVENTS = "azure-webjobs-blobtrigger-"  # the internal queue of the blob trigger
@@ -31,7 +32,7 @@ class BlobEventsDoubled(Fault):
         [queue] = [one.name for one in account.list_queues(name_starts_with=_EVENTS)]
         times = scene.rng.randint(2, 5)
         for _ in range(times):
-            account.get_queue_client(queue).send_message(b64encode(json.dumps(event).encode()).decode())
+            account.get_queue_client(queue).send_message(_encoded(event))
         httpx.post(f"{scene.stack.url}/api/jobs", json=scene.job.request, timeout=60)
         return f"the upload announced {times} more times, and requested over HTTP"
 
@@ -39,6 +40,13 @@ class BlobEventsDoubled(Fault):
         jobs = httpx.get(f"{scene.stack.url}/api/jobs?top=1000", timeout=60).json()["jobs"]
         ids = [job["job"] for job in jobs if (job["customStatus"] or {}).get("video") == scene.job.video]
         return [] if ids == [scene.job.id] else [f"one upload became the jobs {ids}"]
+
+
+def _encoded(event: dict[str, str]) -> str:
+    """As the app's host.json has messages."""
+    text = json.dumps(event)
+    encoding = json.loads((ROOT / "host.json").read_text())["extensions"]["queues"].get("messageEncoding", "base64")
+    return text if encoding == "none" else b64encode(text.encode()).decode()
 
 
 class VideoOverwritten(Fault):
