@@ -1,5 +1,6 @@
 """Which finished instances to forget. A finished 50-activity instance holds about 110 KB, so memory needs a bound."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,10 +10,10 @@ from durabletask.testing.in_memory_backend import OrchestrationInstance
 
 @dataclass(frozen=True)
 class Retention:
-    """Keep the last `keep_finished` finished top-level instances and as many finished children.
+    """Keep the last `keep_finished` finished top-level instances of each orchestrator and as many finished children.
 
-    The two are counted apart: a job with a thousand children must not push earlier jobs out of sight. With `max_age`,
-    older ones go too.
+    They are counted apart: a job with a thousand children must not push earlier jobs out of sight, nor what watches
+    over a job another job. With `max_age`, older ones go too.
     """
 
     keep_finished: int = 500
@@ -26,11 +27,11 @@ def expired(
     retention: Retention,
 ) -> list[str]:
     """Ids to purge among `finished`. Children of a `running` instance stay: a rewind would need them."""
-    groups: dict[bool, list[OrchestrationInstance]] = {True: [], False: []}
+    groups: dict[tuple[bool, str], list[OrchestrationInstance]] = defaultdict(list)
     for instance in finished:
         parent = parents.get(instance.instance_id)
         if parent not in running:
-            groups[parent is not None].append(instance)
+            groups[parent is not None, instance.name].append(instance)
     gone: list[str] = []
     for group in groups.values():
         group.sort(key=_ended_at, reverse=True)

@@ -39,6 +39,13 @@ def test_a_queue_function_raises_an_event_through_the_durable_client(
     assert host.wait(instance_id)["output"] == {"approved": "from a queue"}
 
 
+def test_an_activity_asks_for_another_instance_through_the_durable_client(host: RunningHost) -> None:
+    instance_id = host.start("approval", 3600)["id"]
+    host.wait(instance_id, "Running")
+    assert host.run("watching", instance_id) == "RUNNING"
+    assert host.run("watching", "nobody") == "missing"
+
+
 def test_sub_orchestrations_get_the_ids_they_are_given(host: RunningHost) -> None:
     order = {"child": "echo_input", "input": 7, "count": 3}
     assert host.run("parent", order, instance_id="family") == [7, 7, 7]
@@ -99,11 +106,11 @@ def test_twelve_functions_can_wait_for_an_orchestration(host: RunningHost) -> No
         assert {one.result().text for one in waits} == {"COMPLETED"}
 
 
-def test_terminating_a_parent_ends_its_children(host: RunningHost) -> None:
+def test_terminating_a_parent_recursively_ends_its_children(host: RunningHost) -> None:
     host.start("parent", {"child": "approval", "input": 3600, "count": 2}, instance_id="doomed")
     for child in ("doomed:0", "doomed:1"):
         host.wait(child, "Running")
-    assert host.client.post(f"{host.durable}/instances/doomed/terminate?reason=enough").status_code == 202
+    assert host.client.post(f"{host.url}/api/stop/doomed").status_code == 200
     assert [host.wait(one)["runtimeStatus"] for one in ("doomed", "doomed:0", "doomed:1")] == ["Terminated"] * 3
 
 

@@ -86,6 +86,16 @@ def test_a_terminated_instance_gives_the_reason_as_output(host: RunningHost) -> 
     assert (body["runtimeStatus"], body["output"]) == ("Terminated", "enough")
 
 
+def test_terminating_a_parent_leaves_its_children_as_in_azure(host: RunningHost) -> None:
+    host.start("parent", {"child": "approval", "input": 3600, "count": 1}, "deserting")
+    host.wait("deserting", "Running")
+    host.wait("deserting:0", "Running")
+    assert host.client.post(f"{instance(host, 'deserting')}/terminate").status_code == 202
+    assert host.wait("deserting")["runtimeStatus"] == "Terminated"
+    assert host.client.post(f"{instance(host, 'deserting:0')}/raiseEvent/approve", json="alone").status_code == 202
+    assert host.wait("deserting:0")["output"] == {"approved": "alone"}
+
+
 def test_rewinding_a_failed_instance_runs_what_failed_again(host: RunningHost) -> None:
     instance_id = host.start("failing_once", {"key": "rewound", "works_at": 2})["id"]
     assert host.wait(instance_id)["runtimeStatus"] == "Failed"

@@ -162,6 +162,17 @@ def test_children_do_not_push_finished_parents_out(open_hub: Open) -> None:
     assert {"earlier", "p"} <= set(hub._instances)
 
 
+def test_instances_of_one_orchestrator_do_not_push_those_of_another_out(open_hub: Open) -> None:
+    hub = open_hub(Retention(keep_finished=1))
+    for number in range(3):
+        hand.start(hub, f"job{number}", name="work")
+        hand.decide(hub, hand.completed())
+        hand.start(hub, f"guard{number}", name="watch")
+        hand.decide(hub, hand.completed())
+    hub.purge_expired()
+    assert set(hub._instances) == {"job2", "guard2"}
+
+
 def test_finished_instances_older_than_the_maximum_age_are_forgotten(open_hub: Open) -> None:
     hub = open_hub(Retention(keep_finished=100, max_age=timedelta(hours=1)))
     for name in ("old", "new"):

@@ -72,6 +72,13 @@ async def wait_for(req: func.HttpRequest, client: df.DurableFunctionsClient) -> 
     return func.HttpResponse(state.runtime_status.name if state else "missing")
 
 
+@app.route(route="stop/{id}", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+@app.durable_client_input(client_name="client")
+def stop(req: func.HttpRequest, client: df.SyncDurableFunctionsClient) -> func.HttpResponse:
+    client.terminate_orchestration(req.route_params["id"], output="enough", recursive=True)
+    return func.HttpResponse("told")
+
+
 @app.route(route="later/{id}", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
 @app.durable_client_input(client_name="client")
 async def start_later(req: func.HttpRequest, client: df.DurableFunctionsClient) -> func.HttpResponse:
@@ -101,6 +108,18 @@ def fan_out(ctx: task.OrchestrationContext, count):
 @bp.activity_trigger(input_name="number")
 def square(number: int) -> int:
     return number * number
+
+
+@bp.orchestration_trigger(context_name="ctx")
+def watching(ctx: task.OrchestrationContext, instance_id):
+    return (yield ctx.call_activity("look_at", input=instance_id))
+
+
+@bp.durable_client_input(client_name="client")
+@bp.activity_trigger(input_name="instance")
+def look_at(instance: str, client: df.SyncDurableFunctionsClient) -> str:
+    state = client.get_orchestration_state(instance)
+    return state.runtime_status.name if state else "missing"
 
 
 @bp.activity_trigger(input_name="order")
