@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain
 from typing import Any, cast
 
 from av.codec.context import ThreadType
@@ -16,15 +16,21 @@ from media.source import Source, name_of, open_source, video_stream
 
 _HEAD_KEYFRAMES = 2  # groups of pictures that are compared with the packet list
 _HEAD_PACKETS = 512  # and no more packets than this: some videos have a single keyframe
+# Errors that a decoder can hold back until the end: one per thread and frame of its own, with room to spare.
+_MOST_ERRORS = 256
 
 
 @dataclass
 class Head:
-    """The first groups of pictures: the pts their packets promise, and those of the frames that came out."""
+    """The first groups of pictures: the pts their packets promise, and those of the frames that came out.
+
+    `damaged`: the decoder raised an error.
+    """
 
     promised: list[int] = field(default_factory=list[int])
     decoded: list[int | None] = field(default_factory=list[int | None])
     first: VideoFrame | None = None
+    damaged: bool = False
 
 
 def use_threads(stream: VideoStream, threads: int | None) -> None:
@@ -43,8 +49,8 @@ def decode_packets(stream: VideoStream, packets: Iterator[VideoPacket]) -> Itera
     A packet that does not decode gives no frame and no error: callers compare what they get with the index.
     """
     for packet in packets:
-        yield from _decode(stream, packet)
-    yield from _decode(stream, None)
+        yield from try_decode(stream, packet)[0]
+    yield from try_decode(stream, None)[0]
 
 
 def decode_all(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
@@ -57,19 +63,31 @@ def decode_head(source: Source) -> Head:
     with open_source(source) as container:
         stream = video_stream(container, name)
         use_threads(stream, None)
-        for frame in decode_packets(stream, _head_packets(container, stream, head)):
-            head.first = head.first or frame
-            head.decoded.append(frame.pts)
+        for packet in chain(_head_packets(container, stream, head), (None,)):
+            frames, failed = try_decode(stream, packet)
+            head.damaged = head.damaged or failed
+            for frame in frames:
+                head.first = head.first or frame
+                head.decoded.append(frame.pts)
     head.promised.sort()
     return head
 
 
-def count_frames(source: Source, limit: int) -> list[int | None]:
-    """The pts of every frame, None where the container has none; stops after `limit` + 1 frames."""
+def count_frames(source: Source, limit: int) -> tuple[list[int | None], bool]:
+    """The pts of every frame, None where the container has none, and whether the decoder told of damage after the
+    first of them; stops soon after `limit` frames."""
+    found: list[int | None] = []
+    damaged = False
     with open_source(source) as container:
         stream = video_stream(container, name_of(source))
         use_threads(stream, None)
-        return [frame.pts for frame in islice(decode_all(container, stream), limit + 1)]
+        for packet in chain(video_packets(container, stream), (None,)):
+            frames, failed = try_decode(stream, packet)
+            damaged = damaged or (bool(found) and (failed or any(frame.is_corrupt for frame in frames)))
+            found += [frame.pts for frame in frames]
+            if len(found) > limit:
+                break
+    return found, damaged
 
 
 def _head_packets(container: InputContainer, stream: VideoStream, head: Head) -> Iterator[VideoPacket]:
@@ -83,8 +101,18 @@ def _head_packets(container: InputContainer, stream: VideoStream, head: Head) ->
         yield packet
 
 
-def _decode(stream: VideoStream, packet: VideoPacket | None) -> list[VideoFrame]:
-    try:
-        return cast(Any, stream).decode(packet)  # its stub is not fully typed
-    except FFmpegError:
-        return []
+def try_decode(stream: VideoStream, packet: VideoPacket | None) -> tuple[list[VideoFrame], bool]:
+    """The frames that `packet` (None: the end) makes the decoder give, and whether it raised an error.
+
+    At the end the decoder is asked again after each error: with several threads it raises one per damaged packet in its
+    hands, and gives the frames behind them only then.
+    """
+    frames: list[VideoFrame] = []
+    failed = False
+    for _ in range(1 if packet is not None else _MOST_ERRORS):
+        try:
+            frames += cast(Any, stream).decode(packet)  # its stub is not fully typed
+            return frames, failed
+        except FFmpegError:
+            failed = True
+    return frames, failed

@@ -22,6 +22,7 @@ _WITHOUT_TIMESTAMPS = _ELEMENTARY | {"avi", "yuv4mpegpipe", "dv"}
 # Colour matrices that libswscale does not convert (AVColorSpace: YCgCo, BT.2020 constant luminance, SMPTE 2085,
 # chromaticity-derived, ICtCp, IPT-C2, YCgCo-R).
 _UNSUPPORTED_MATRICES = frozenset({8, *range(10, 18)})
+_DISAGREES = "the decoder disagrees"
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ def probe(source: Source, *, limits: ProbeLimits = _DEFAULT_LIMITS) -> VideoInde
 
     Reads the whole file once (10 minutes of 1080p: 0.2 s from disk) and decodes its first two groups of pictures to
     check that frames are what the packets say. Where they are not (packed B-frames in AVI, raw H.264), every frame is
-    decoded and counted once.
+    decoded and counted once. Damage takes no frame out of an index made of packets; one that was counted is refused
+    where the decoder tells of damage (of frames that a raw stream lost nothing tells).
 
     Raises:
         UnsupportedMedia: unreadable, no video, over a limit, or no trustworthy timestamps.
@@ -92,10 +94,12 @@ def _by_timestamps(packets: PacketList, head: Head, described: dict[str, Any]) -
     decoded = [pts for pts in head.decoded if pts is not None]
     if not packets.complete or not packets.keyframes or not decoded or len(decoded) != len(head.decoded):
         return None
-    # A recording that starts inside a group of pictures begins with frames that no decoder can show.
-    if decoded != [pts for pts in head.promised if pts >= decoded[0]]:
+    first = _first_shown(head, decoded, described["container"])
+    promised = [pts for pts in head.promised if pts >= first]
+    # What a damaged packet took away is no reason to doubt the others: its frames are missing, not unknown.
+    if decoded != promised and not (head.damaged and _is_part(decoded, promised)):
         return None
-    pts = [pts for pts in packets.pts if pts >= decoded[0]]
+    pts = [pts for pts in packets.pts if pts >= first]
     return _Timing(
         seek="dts" if described["container"] == "mpegts" else "pts",
         time_base=packets.time_base,
@@ -105,16 +109,34 @@ def _by_timestamps(packets: PacketList, head: Head, described: dict[str, Any]) -
     )
 
 
+def _first_shown(head: Head, decoded: list[int], container: str) -> int:
+    """A recording that starts inside a group of pictures begins with frames that no decoder can show: left out.
+
+    Decoders raise errors for those as they do for damaged ones. Only of transport streams is it known that they are
+    recorded so; in a file that was made whole, frames that are missing at the start were damaged.
+    """
+    return min(decoded[0], head.promised[0]) if head.damaged and container != "mpegts" else decoded[0]
+
+
+def _is_part(some: list[int], all_of_them: list[int]) -> bool:
+    return all(a < b for a, b in pairwise(some)) and set(some) <= set(all_of_them)
+
+
 def _by_counting(source: Source, packets: PacketList, described: dict[str, Any], limits: ProbeLimits) -> _Timing:
     """Decode everything and count. Times are the decoder's where it has them, else the container's constant rate."""
     name = name_of(source)
     limit = limits.max_counted_frames
     remedy = "remux or re-encode it to MP4 or MKV"
-    decoded = count_frames(source, limit)
+    decoded, damaged = count_frames(source, limit)
     if len(decoded) > limit:
         raise UnsupportedMedia(
-            f"{name}: its packets do not tell its frames apart ({packets.problem or 'the decoder disagrees'}), "
+            f"{name}: its packets do not tell its frames apart ({packets.problem or _DISAGREES}), "
             f"and it has more than the {limit} frames that are counted by decoding; {remedy}"
+        )
+    if damaged:
+        raise UnsupportedMedia(
+            f"{name}: it is damaged, and its packets do not tell its frames apart ({packets.problem or _DISAGREES}): "
+            f"nobody knows how many frames the damage took; {remedy}"
         )
     pts = [value for value in decoded if value is not None]
     if len(pts) == len(decoded) and all(a < b for a, b in pairwise(pts)):

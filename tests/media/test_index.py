@@ -1,6 +1,7 @@
 """The index of every kind of video, and clear refusals of what is not one."""
 
 import io
+import random
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from media.errors import TruncatedMedia, UnsupportedMedia
 from media.index import ProbeLimits, probe
 from tests.media.clips import AAC, COUNTED, FRAMES, VARIABLE, X264, audio_only, cut_short, encode, mp3_with_cover
 from tests.media.conftest import Clip, Clips
+from tests.media.damage import GROSS, break_packets, packet_times
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -169,3 +171,24 @@ def test_unknown_codecs_are_refused(clips: Clips, tmp_path: Path, fourcc: bytes,
     path.write_bytes(clips("mjpeg").path.read_bytes().replace(fourcc, b"zz9z"))
     with pytest.raises(UnsupportedMedia, match=rf"odd\.mov: {message}"):
         probe(path)
+
+
+@pytest.mark.parametrize("damage", GROSS)
+@pytest.mark.parametrize("group", [0, 1, 2])
+def test_damage_takes_no_frame_out_of_the_index(clips: Clips, tmp_path: Path, group: int, damage: str) -> None:
+    clip = clips("h264 closed GOP")
+    broken = dict.fromkeys(packet_times(clip.path)[12 * group : 12 * (group + 1)], GROSS[damage])
+    index = probe(break_packets(clip.path, broken, tmp_path / "broken.mp4"))
+    assert index.seek == "pts"
+    assert index.frames == probe(clip.path).frames
+
+
+def test_frames_that_have_to_be_counted_are_not_counted_through_damage(clips: Clips, tmp_path: Path) -> None:
+    clip = clips("h264 avi")
+    data = bytearray(clip.path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 4_000] = random.Random(1).randbytes(4_000)
+    broken = tmp_path / "broken.avi"
+    broken.write_bytes(data)
+    with pytest.raises(UnsupportedMedia, match="nobody knows how many frames the damage took"):
+        probe(broken)
