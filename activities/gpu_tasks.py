@@ -1,13 +1,15 @@
 """What every submission of GPU work shares: the spec's parts with their SAS, and the message on `gpu-tasks`."""
 
+import secrets
 import time
+from typing import Any
 
 from activities.settings import settings
 from activities.storage import data_account, system_account
 from contracts import layout
 from contracts.job import StartInput
 from contracts.messages import GPU_RESULTS_QUEUE, GPU_TASKS_QUEUE, GpuTask
-from contracts.steps import TaskRef
+from contracts.steps import RunRef, TaskRef
 from contracts.task_spec import Destinations, FitSpec, ScoreSpec, SourceRef, TaskIdentity
 
 
@@ -21,7 +23,16 @@ def read_start(job: str) -> StartInput:
 
 
 def identity(task: TaskRef) -> TaskIdentity:
-    return TaskIdentity(**task.about(), submitted_at=time.time())
+    """Who the task is. Submitted twice, it keeps its token: the first may be running already."""
+    token = token_of(RunRef.of(task), task.task) or secrets.token_hex(16)
+    about: dict[str, Any] = task.about() | {"token": token}
+    return TaskIdentity(**about, submitted_at=time.time())
+
+
+def token_of(run: RunRef, task: str) -> str | None:
+    """What a task that was submitted proves itself with, kept with its spec; None where there is no such task."""
+    properties = system_account().find_properties(layout.JOBS, layout.spec_blob(run.job, task, run.run))
+    return properties.metadata["token"] if properties else None
 
 
 def video_source(start: StartInput) -> SourceRef:
@@ -48,5 +59,7 @@ def destinations(task: TaskRef, container: str, output: str) -> Destinations:
 def hand_over(task: TaskRef, spec: ScoreSpec | FitSpec) -> None:
     """Write the spec and put its message on `gpu-tasks`. Twice is harmless: the Batch task has one id."""
     system = system_account()
-    system.write_json(layout.JOBS, layout.spec_blob(task.job, task.task, task.run), spec)
+    blob, token = layout.spec_blob(task.job, task.task, task.run), spec.identity.token
+    assert token is not None
+    system.write_json(layout.JOBS, blob, spec, {"token": token})
     system.send(GPU_TASKS_QUEUE, GpuTask(**task.about(), run=task.run))

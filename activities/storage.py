@@ -62,11 +62,13 @@ class Account:
         except ResourceNotFoundError:
             return None
 
-    def write_json(self, container: str, blob: str, value: Contract) -> None:
-        self.write_text(container, blob, value.to_json())
+    def write_json(self, container: str, blob: str, value: Contract, metadata: dict[str, str] | None = None) -> None:
+        self.write_text(container, blob, value.to_json(), metadata)
 
-    def write_text(self, container: str, blob: str, text: str) -> None:
-        self.container(container).upload_blob(blob, text.encode(), overwrite=True, content_settings=JSON)
+    def write_text(self, container: str, blob: str, text: str, metadata: dict[str, str] | None = None) -> None:
+        self.container(container).upload_blob(
+            blob, text.encode(), overwrite=True, content_settings=JSON, metadata=metadata
+        )
 
     def find_properties(self, container: str, blob: str) -> BlobProperties | None:
         """The blob's properties, or None where it does not exist."""

@@ -21,6 +21,7 @@ class AboutTask(Contract):
     """What names one attempt at one piece of GPU work; `instance_id` is the orchestration that awaits it.
 
     `chunk` is None for a fit. `piece` is None where the task is about the whole chunk, else the part of its frames.
+    `token` is known to the app and to the task alone: a result without it is not of this task.
     """
 
     job: BatchId
@@ -29,6 +30,7 @@ class AboutTask(Contract):
     piece: FrameRun | None = None
     attempt: int = Field(ge=1)
     instance_id: str
+    token: str | None = None
 
     def about(self) -> dict[str, Any]:
         """Just these fields, for another contract about the same task."""

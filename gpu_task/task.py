@@ -59,7 +59,11 @@ def leave_records(spec: ScoreSpec | FitSpec, result: GpuResult, timings: Timings
     """Uploads log and timings. They explain a result and are not one: a failure here is logged and no more."""
     facts = {"outcome": result.outcome, "device": result.device, "peak_memory_bytes": result.peak_memory_bytes}
     records = (
-        (spec.to.timings, "application/json", timings.to_json(**spec.identity.model_dump(), **facts).encode()),
+        (
+            spec.to.timings,
+            "application/json",
+            timings.to_json(**spec.identity.model_dump(exclude={"token"}), **facts).encode(),
+        ),
         (spec.to.log, "text/plain; charset=utf-8", log_file.read_bytes()),
     )
     for url, content_type, data in records:

@@ -6,6 +6,7 @@ the chunk it was about is told, so that the workflow moves on. Nothing else rais
 """
 
 import base64
+import hmac
 import logging
 from datetime import UTC, datetime
 
@@ -17,7 +18,7 @@ from azure.core.exceptions import AzureError
 from activities import batch as batch_service
 from activities import deadletter
 from activities.deadletter import POISON
-from activities.gpu_tasks import has_ended
+from activities.gpu_tasks import has_ended, token_of
 from activities.settings import settings
 from activities.storage import system_account
 from contracts import layout
@@ -96,14 +97,18 @@ def _read[T: AboutTask](queue: str, message: func.QueueMessage, kind: type[T]) -
         return None
     run = gpu_messages.run_of(about)
     # In this order: a run that ends is marked first, then its specs are deleted.
-    known = system_account().exists(layout.JOBS, layout.spec_blob(run.job, about.task, run.run))
+    token = token_of(run, about.task)
     if has_ended(run.job, run.run):
         log.info("%s: task %s of job %s is of a run that is over", queue, about.task, about.job)
         if queue.endswith(POISON):
             _archive(queue, message, "could not be handled while its run was on; it is over now", about)
         return None
-    if not known:
+    if token is None:
         _archive(queue, message, f"run {run.run} of job {run.job} has submitted no task {about.task}", about)
+        return None
+    # A node may add any result to the queue: only the task itself knows its token.
+    if isinstance(about, GpuResult) and not hmac.compare_digest((about.token or "").encode(), token.encode()):
+        _archive(queue, message, f"forged: this is not the token of task {about.task} of job {run.job}", about)
         return None
     return about
 

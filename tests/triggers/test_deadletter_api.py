@@ -45,7 +45,7 @@ def on_queue(accounts: Account, queue: str) -> list[str]:
 @pytest.fixture
 def waiting(accounts: Account) -> Account:
     """The run of `TASK` is on and waits for it."""
-    accounts.write_text(layout.JOBS, layout.spec_blob(JOB, TASK.task, 1), "{}")
+    accounts.write_text(layout.JOBS, layout.spec_blob(JOB, TASK.task, 1), "{}", {"token": "t"})
     return accounts
 
 

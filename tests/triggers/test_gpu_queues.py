@@ -29,7 +29,8 @@ ABOUT: dict[str, Any] = {
     "attempt": 2,
     "instance_id": f"{JOB}:r1:c00003",
 }
-TASK, RESULT = json.dumps(ABOUT | {"run": 1}), json.dumps(ABOUT | {"outcome": "succeeded"})
+TOKEN = "7f" * 16
+TASK, RESULT = json.dumps(ABOUT | {"run": 1}), json.dumps(ABOUT | {"outcome": "succeeded", "token": TOKEN})
 SPEC = layout.spec_blob(JOB, "c00003-a2", 1)
 
 on_gpu_task, on_gpu_result = function(gpu_queues.on_gpu_task), function(gpu_queues.on_gpu_result)
@@ -39,7 +40,7 @@ on_task_poison, on_result_poison = function(gpu_queues.on_gpu_task_poison), func
 @pytest.fixture
 def submitted(accounts: Account) -> Account:
     """A run that is on, with attempt 2 at chunk 3 submitted."""
-    accounts.write_text(layout.JOBS, SPEC, "{}")
+    accounts.write_text(layout.JOBS, SPEC, "{}", {"token": TOKEN})
     return accounts
 
 
@@ -60,6 +61,15 @@ def test_a_result_of_a_task_that_was_never_submitted_is_kept(submitted: Account,
     [letter] = kept()
     assert "has submitted no task c00003-a1" in letter.reason
     assert (letter.job, letter.run, letter.chunk, letter.attempt) == (JOB, 1, 3, 1)
+    assert client.events == []
+
+
+@pytest.mark.parametrize("token", [None, "", "00" * 16, TOKEN[:-1], TOKEN + "\u0661"])
+def test_a_result_without_the_tasks_own_token_is_kept_and_not_told(
+    submitted: Account, client: RecordingClient, token: str | None
+) -> None:
+    on_gpu_result(queue_message(json.dumps(ABOUT | {"outcome": "failed", "cause": "job", "token": token})), client)
+    assert "forged" in kept()[0].reason
     assert client.events == []
 
 
@@ -138,7 +148,7 @@ def test_each_failed_submission_is_counted_and_the_letter_says_since_when(
 
 
 def test_a_poisoned_result_is_kept_with_what_it_is_about(submitted: Account) -> None:
-    bad = json.dumps(ABOUT | {"outcome": "failed", "cause": "frame", "bad_frames": [[7, 9]]})
+    bad = json.dumps(ABOUT | {"outcome": "failed", "cause": "frame", "bad_frames": [[7, 9]], "token": TOKEN})
     on_result_poison(queue_message(bad))
     [letter] = kept()
     assert (letter.queue, letter.bad_frames, letter.chunk) == ("gpu-results-poison", ((7, 9),), 3)
