@@ -7,6 +7,7 @@ switch to another one, because it would change the look of a style.
 import contextlib
 import io
 from pathlib import Path
+from pickle import UnpicklingError
 from urllib.error import URLError
 
 import torch
@@ -68,11 +69,12 @@ def _torchvision_weights() -> dict[str, Tensor]:
     chosen = SqueezeNet1_0_Weights.IMAGENET1K_V1
     try:
         with contextlib.redirect_stderr(io.StringIO()):
-            return dict(chosen.get_state_dict(progress=False, check_hash=True))
-    except (URLError, OSError, RuntimeError) as error:
+            # torchvision's file is a pickle, and its hash is checked only when it is downloaded: tensors, nothing else.
+            return dict(chosen.get_state_dict(progress=False, check_hash=True, weights_only=True))
+    except (URLError, OSError, RuntimeError, UnpicklingError) as error:
         cache = Path(torch.hub.get_dir()) / "checkpoints"
         raise WeightsUnavailableError(
-            f"squeezenet: no weights in {cache} and {chosen.url} could not be fetched ({error}). Put that file there, "
-            "name a safetensors file with --weights, or fit without pretrained weights: FIT_RECIPE=patches-v1 in the "
+            f"squeezenet: no weights in {cache} and {chosen.url} could not be fetched or used ({error}). Put that "
+            "file there, name a safetensors file with --weights, or fit without pretrained weights: FIT_RECIPE=patches-v1 in the "
             "app's settings, --features patches by hand"
         ) from error

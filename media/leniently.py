@@ -21,7 +21,9 @@ def read_leniently(source: Source, index: VideoIndex, first: int, last: int) -> 
         yield from _counted(source, first, last)
         return
     number = {pts: first + place for place, pts in enumerate(want)}
-    with closing(decode_from(source, index, starts_for(index, want[0])[0])) as verdicts:
+    # From a keyframe earlier than need be: what is missing in a picture is taken from the one before it.
+    starts = starts_for(index, want[0])
+    with closing(decode_from(source, index, starts[1] if len(starts) > 2 else starts[0])) as verdicts:
         for verdict in verdicts:
             if verdict.pts > want[-1]:
                 return

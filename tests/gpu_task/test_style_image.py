@@ -1,6 +1,8 @@
 import io
 import struct
+import tracemalloc
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -69,3 +71,45 @@ def test_a_truncated_image_is_refused() -> None:
 
     with pytest.raises(StyleImageError, match="not a readable image"):
         read_style_image(whole[: len(whole) // 2], "half.jpg", 100)
+
+
+def gif(width: int, height: int) -> bytes:
+    screen = struct.pack("<HH", width, height)
+    return b"GIF89a" + screen + b"\x80\0\0" + b"\0\0\0\xff\xff\xff" + b",\0\0\0\0" + screen + b"\0\x02\x02D\x01\0;"
+
+
+def tiff(width: int, height: int) -> bytes:
+    tags = ((256, width), (257, height), (258, 8), (259, 1), (262, 1), (273, 8), (277, 1), (278, height), (279, 8))
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    return b"II*\0" + struct.pack("<I", 16) + bytes(8) + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
+def bmp(width: int, height: int) -> bytes:
+    return b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, width, height, 1, 24, 0, 0, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("make", [gif, tiff, bmp])
+@pytest.mark.parametrize("side", [12_000, 30_000])
+def test_bombs_of_other_formats_are_refused_without_memory(make: Callable[[int, int], bytes], side: int) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(StyleImageError, match=r"pixels"):
+            read_style_image(make(side, side), "bomb", 100)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF", "BMP", "GIF"])
+@pytest.mark.parametrize("share", [0.3, 0.7])
+def test_truncated_images_of_every_format_are_refused(format: str, share: float) -> None:
+    whole = encoded(Image.effect_noise((200, 200), 50), format)
+
+    with pytest.raises(StyleImageError, match="style half: not a readable image"):
+        read_style_image(whole[: int(len(whole) * share)], "half", 100)
+
+
+def test_a_format_that_is_not_listed_is_refused() -> None:
+    """Pillow reads many more, PostScript through a program of its own among them."""
+    with pytest.raises(StyleImageError, match="not a readable image"):
+        read_style_image(encoded(Image.new("RGB", (100, 100)), "PPM"), "x.ppm", 100)

@@ -8,6 +8,7 @@ from contracts.styles import BUILTIN_STYLES
 from contracts.task_spec import ModelRef, ScoreSpec
 from gpu_task import task
 from gpu_task.timings import Timings
+from media.errors import SegmentMismatch
 from tests.gpu_task.conftest import SpecMaker, Storage
 
 pytestmark = pytest.mark.timeout(120)
@@ -24,8 +25,8 @@ def styled(specs: SpecMaker, name: str, model: ModelRef | None) -> ScoreSpec:
     return specs.score(name, first=0, last=1, scorer="style-transfer", model=model)
 
 
-def assert_failed(result: GpuResult, reason: str, storage: Storage, name: str) -> None:
-    assert result.outcome == "failed"
+def assert_failed(result: GpuResult, reason: str, storage: Storage, name: str, cause: str | None = "job") -> None:
+    assert (result.outcome, result.cause, result.bad_frames) == ("failed", cause, ())
     assert str(result.reason).startswith(reason)
     assert "sig=" not in str(result.reason).replace("sig=REDACTED", "")
     assert result.frames == ()
@@ -73,7 +74,7 @@ def test_a_model_behind_a_host_that_cannot_be_reached(
     # Nothing listens on the discard port.
     spec = styled(specs, "unreachable", ModelRef(name="mine", sha256=WRONG, url=f"http://127.0.0.1:9/{path}"))
 
-    assert_failed(run(spec, tmp_path), "ServiceRequestError: ", storage, "unreachable")
+    assert_failed(run(spec, tmp_path), "ServiceRequestError: ", storage, "unreachable", cause=None)
 
 
 def test_a_model_that_was_forgotten(storage: Storage, specs: SpecMaker, tmp_path: Path) -> None:
@@ -84,3 +85,27 @@ def test_an_unknown_scorer(storage: Storage, specs: SpecMaker, tmp_path: Path) -
     result = run(specs.score("upscale", scorer="upscale"), tmp_path)
 
     assert_failed(result, "UnknownScorerError: scorer 'upscale' is not known; there are: style", storage, "upscale")
+
+
+def test_a_source_that_was_changed(storage: Storage, specs: SpecMaker, tmp_path: Path) -> None:
+    spec = specs.score("changed", source=specs.source.model_copy(update={"etag": '"0x0"'}))
+
+    assert_failed(run(spec, tmp_path), "SourceChangedError: http", storage, "changed")
+
+
+def test_a_source_that_was_removed(storage: Storage, specs: SpecMaker, video: Path, tmp_path: Path) -> None:
+    source = storage.upload("removed.mp4", video.read_bytes())
+    storage.blobs.get_blob_client("work", "removed.mp4").delete_blob()
+
+    assert_failed(run(specs.score("removed", source=source), tmp_path), "SourceChangedError: http", storage, "removed")
+
+
+def test_a_segment_that_is_not_right_may_be_next_time(
+    storage: Storage, specs: SpecMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise SegmentMismatch("segment.mp4: 11 frames; frames 4..15 are 12")
+
+    monkeypatch.setattr("gpu_task.score_task.check_segment", refuse)
+
+    assert_failed(run(specs.score("short"), tmp_path), "SegmentMismatch: ", storage, "short", cause=None)
