@@ -72,6 +72,7 @@ class ResultsDoubled(_Doubled):
 
 class TasksDoubled(_Doubled):
     name = "tasks-doubled"
+    at_once = True  # these messages come in a job's first second
     queue = GPU_TASKS_QUEUE
 
 
@@ -88,6 +89,7 @@ class ResultsLost(_Lost):
 
 class TasksLost(_Lost):
     name = "tasks-lost"
+    at_once = True  # these messages come in a job's first second
     queue = GPU_TASKS_QUEUE
 
 
