@@ -54,14 +54,14 @@ def test_a_job_whose_segment_was_lost_scores_only_that_one_again(
 
 def test_a_job_that_batch_would_not_take_completes_once_it_does(new_stack: NewStack, tmp_path: Path) -> None:
     # The wrong key: Batch answers everything with 403, as after a key rotation.
-    wrong = {"BATCH_ACCOUNT_KEY": "bm90LXRoZS1rZXktb2YtdGhpcy1hY2NvdW50", "MAX_ATTEMPTS": "1", "GUARD_SECONDS": "1"}
-    stack = new_stack(nodes=1, settings=wrong)
+    wrong = {"BATCH_ACCOUNT_KEY": "bm90LXRoZS1rZXktb2YtdGhpcy1hY2NvdW50", "MAX_ATTEMPTS": "1"}
+    stack = new_stack(nodes=1, settings=wrong | {"GPU_TASK_POLL_SECONDS": "60"})
     stack.upload(make_clip(tmp_path / "short.mp4", frames=3, sound=False), "refused.mp4")
     job = stack.submit(video="refused.mp4", scorer="identity", options={"chunk_size": 1})
     wait_for(lambda: stack.job(job)["customStatus"].get("phase") == "failed", 120)
     stack.stop()
 
-    stack.change_settings(GUARD_SECONDS="1")
+    stack.change_settings()
     stack.start()
     assert stack.wait(job)["runtimeStatus"] == "Failed"
     assert stack.retry(job).status_code == 202
