@@ -10,6 +10,7 @@ from PIL import Image
 
 from media.verify import frame_times_of
 from tests.end_to_end.local_stack import LocalStack
+from tests.pictures import picture
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -49,12 +50,14 @@ def test_a_painting_is_fitted_once_and_its_weights_are_reused(
     assert stack.system_blobs("models") == [model]
 
 
-def test_a_file_that_is_no_picture_fails_the_job_with_a_reason(
+def test_a_picture_that_is_cut_off_fails_the_job_with_a_reason_and_no_picture_is_refused_at_the_door(
     new_stack: Callable[..., LocalStack], clip: Path
 ) -> None:
     stack = new_stack(nodes=1, settings={"FIT_RECIPE": "patches-draft", "MAX_ATTEMPTS": "1"})
-    stack.data.get_blob_client("styles", "broken.jpg").upload_blob(b"this is not a picture")
+    stack.data.get_blob_client("styles", "broken.jpg").upload_blob(picture("JPEG")[:2_000])
+    stack.data.get_blob_client("styles", "text.jpg").upload_blob(b"this is not a picture")
     stack.upload(clip, "clip.mp4")
+    assert stack.post(video="clip.mp4", style="text").status_code == 400
     ended = stack.wait(stack.submit(video="clip.mp4", style="broken"), 120)
     assert ended["runtimeStatus"] == "Failed"
     assert "styles/broken.jpg" in ended["customStatus"]["reason"]
