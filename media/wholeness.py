@@ -225,7 +225,7 @@ class _Judge:
         """
         if self._keyframe is not None and sent.pts < self._keyframe:
             return self._lead_in
-        return not self._whole_seen and (self._codec == "h264" or self._keyframe is None)
+        return not self._sought and not self._whole_seen and (self._codec == "h264" or self._keyframe is None)
 
     def _stands_alone(self, sent: _Sent) -> bool:
         return sent.packet.is_disposable or (
