@@ -18,7 +18,7 @@ from tests.chaos.stack import Stack
 from tests.chaos.undisturbed import Undisturbed
 
 # A fault strikes within this share of an undisturbed job's time, so that most strike before the job is over.
-_STRIKES_WITHIN = 0.85
+_STRIKES_WITHIN = 0.6
 _FAULT_SECONDS = 400.0
 
 Result = Literal["completed", "completed after retries", "failed", "VIOLATION"]

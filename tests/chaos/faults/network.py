@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import cast
 
-from tests.chaos.faults.fault import Fault, Scene
+from tests.chaos.faults.fault import Fault, Scene, TooLate
 from tests.chaos.toxic_proxy import Kind, Toxic, ToxicProxy
 
 # How a job that gives up in the middle of this may put it. Activities try for about a minute, so most do not give up.
@@ -21,7 +21,7 @@ class _Network(Fault):
         raise NotImplementedError
 
     def hurt(self, scene: Scene, make: Callable[[], list[Toxic]]) -> str:
-        """Puts toxics on every proxy of the service for some seconds."""
+        """Puts toxics on every proxy of the service for some seconds. Raises TooLate where no request came."""
         seconds = scene.rng.uniform(3, 15)
         placed = [(proxy, toxic) for proxy in self.proxies(scene) for toxic in make()]
         for proxy, toxic in placed:
@@ -31,8 +31,10 @@ class _Network(Fault):
         finally:
             for proxy, toxic in placed:
                 proxy.remove(toxic)
-        said = "; ".join(str(toxic) for _, toxic in placed if toxic.struck) or "no request was struck"
-        return f"for {seconds:.1f} s: {said}"
+        struck = [str(toxic) for _, toxic in placed if toxic.struck]
+        if not struck:
+            raise TooLate
+        return f"for {seconds:.1f} s: {'; '.join(struck)}"
 
 
 class _Errors(_Network):
