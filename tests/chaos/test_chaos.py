@@ -32,7 +32,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
 
 @pytest.mark.parametrize(
     "run",
-    [TOGETHER[:3], TOGETHER[3:], ("results-doubled:1",), ("batch-errors:1",), ("host-killed:1",)],
+    [TOGETHER[:3], TOGETHER[3:], ("results-doubled:1",), ("batch-errors:1",), ("batch-service-killed:1",)],
     ids=lambda run: " ".join(run),
 )
 def test_a_job_ends_complete_or_with_the_reason_whatever_breaks(suite: Suite, run: tuple[str, ...]) -> None:
