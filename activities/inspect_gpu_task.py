@@ -1,6 +1,11 @@
 """Activity `inspect_gpu_task`: the safety net. A task has said nothing for a while: what do storage and Batch know?"""
 
+import json
+import logging
+from typing import Any
+
 from azure.batch import models as batch
+from azure.core.exceptions import ResourceNotFoundError
 
 from activities import batch as batch_service
 from activities import gpu_tasks, models
@@ -8,6 +13,8 @@ from activities.storage import system_account
 from contracts import layout
 from contracts.messages import MAX_REASON_CHARACTERS, GpuResult, StageSeconds
 from contracts.steps import Inspection, TaskRef
+
+log = logging.getLogger(__name__)
 
 # Batch's code for a task that ran until it was ended: by the wall-clock limit, here.
 ENDED = "TaskEnded"
@@ -26,12 +33,30 @@ def inspect_gpu_task(task: TaskRef) -> Inspection:
 
 
 def _result(task: TaskRef, found: batch.BatchTask) -> GpuResult:
-    seconds = StageSeconds(total=_seconds(found))
+    said = _said(task)
+    seconds = said.seconds if said else StageSeconds(total=_seconds(found))
     if _output_exists(task):
-        return GpuResult(**task.about(), outcome="succeeded", seconds=seconds)
+        device = said.device if said else ""
+        return GpuResult(**task.about(), outcome="succeeded", seconds=seconds, device=device)
+    if said is not None and said.outcome == "failed":
+        return said
     reason = f"task {task.task} ended without a result: {_why(found)}"[:MAX_REASON_CHARACTERS]
-    cause = None if _was_launched(found) else "batch"
+    cause = None if _was_launched(found) else "node"
     return GpuResult(**task.about(), outcome="failed", cause=cause, reason=reason, seconds=seconds)
+
+
+def _said(task: TaskRef) -> GpuResult | None:
+    """The result that the task left beside its log; None where it left none."""
+    timings = layout.timings_blob(task.job, task.task, task.run)
+    try:
+        record: Any = json.loads(system_account().container(layout.LOGS).download_blob(timings).readall())
+        said = GpuResult.model_validate(record["result"])
+    except ResourceNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:  # a node wrote it, and may write anything
+        log.warning("%s does not hold the result of its task: %s", timings, type(error).__name__)
+        return None
+    return GpuResult.model_validate(said.model_dump() | task.about())
 
 
 def _was_launched(found: batch.BatchTask) -> bool:

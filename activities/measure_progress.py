@@ -21,7 +21,8 @@ def measure_progress(run: RunRef) -> Measured:
         if task := _TASK.fullmatch(blob.name.removeprefix(prefix)):
             piece = (int(task["first"]), int(task["last"])) if task["first"] else None
             done = best[int(task["chunk"])]
-            done[piece] = max(done.get(piece, 0), int((blob.metadata or {}).get("frames", 0)))
+            said = (blob.metadata or {}).get("frames", "")  # a node wrote it, and may write anything
+            done[piece] = max(done.get(piece, 0), int(said) if re.fullmatch(r"[0-9]{1,9}", said) else 0)
     return Measured(frames=sum(_of_chunk(done) for done in best.values()))
 
 

@@ -46,6 +46,8 @@ def stitch_video(run: RunRef) -> Stitched:
                 report = stitch([_segment(o, Path(folder)) for o in outcomes], source, index, finished)
         except MediaError as error:
             raise JobRefused(f"the segments of job {run.job} cannot be stitched: {error}") from error
+        if gpu_tasks.has_ended(run.job, run.run):
+            raise JobRefused(f"run {run.run} of job {run.job} was ended while its result was being stitched")
         audio = tuple(AudioTrack(index=t.index, codec=t.codec, action=t.action) for t in report.audio)
         return _upload(run.job, finished, audio)
 

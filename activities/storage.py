@@ -6,12 +6,13 @@ An account is reached by Azure's connection convention: `<NAME>` is a connection
 
 import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property
 from typing import Any
 
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.identity import DefaultAzureCredential
-from azure.storage.blob import BlobProperties, BlobServiceClient, ContainerClient, ContentSettings
+from azure.storage.blob import BlobLeaseClient, BlobProperties, BlobServiceClient, ContainerClient, ContentSettings
 from azure.storage.queue import QueueServiceClient, TextBase64EncodePolicy
 
 from activities import sas
@@ -19,6 +20,8 @@ from activities.transport import transport
 from contracts.model import Contract
 from contracts.settings import SettingsError
 
+# A job may leave thousands of small blobs, and each delete is all latency.
+DELETERS = 16
 JSON = ContentSettings(content_type="application/json")
 
 
@@ -81,15 +84,11 @@ class Account:
         return self.container(container).get_blob_client(blob).exists()
 
     def delete_prefix(self, container: str, prefix: str) -> int:
-        """Delete every blob under `prefix`; the number deleted."""
-        client, count = self.container(container), 0
-        for name in list(client.list_blob_names(name_starts_with=prefix)):
-            try:
-                client.delete_blob(name)
-            except ResourceNotFoundError:
-                continue  # another clean-up was faster: the blob is gone, as wished
-            count += 1
-        return count
+        """Delete every blob under `prefix`, leased ones too; the number deleted."""
+        client = self.container(container)
+        names = list(client.list_blob_names(name_starts_with=prefix))
+        with ThreadPoolExecutor(DELETERS) as deleters:
+            return sum(deleters.map(lambda name: _delete(client, name), names))
 
     def blob_sas_url(self, container: str, blob: str, permission: str, hours: float) -> str:
         return sas.blob_sas_url(self.blobs, self._blob_signer, container, blob, permission, hours)
@@ -101,6 +100,22 @@ class Account:
         """Send `message` as base64 text, which is what the Functions host expects; it never expires."""
         client = self.queues.get_queue_client(queue, message_encode_policy=TextBase64EncodePolicy())
         client.send_message(message.to_json(), time_to_live=-1)
+
+
+def _delete(container: ContainerClient, name: str) -> bool:
+    """Whether this call deleted the blob."""
+    blob = container.get_blob_client(name)
+    try:
+        blob.delete_blob()
+    except ResourceNotFoundError:
+        return False  # another clean-up was faster: the blob is gone, as wished
+    except HttpResponseError as error:
+        if getattr(error, "error_code", None) != "LeaseIdMissing":
+            raise
+        # Whoever may write a blob may lease it: a node, for one. It shall not keep us from cleaning up.
+        BlobLeaseClient(blob).break_lease(lease_break_period=0)
+        return _delete(container, name)
+    return True
 
 
 @cache

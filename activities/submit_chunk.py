@@ -1,5 +1,7 @@
 """Activity `submit_chunk`: hand one attempt at a chunk, or a piece of it, to Batch, unless it is finished already."""
 
+from bisect import bisect_left, bisect_right
+
 from activities import gpu_tasks, models
 from activities.reuse import reuse_chunk
 from activities.segments import find_outcomes, read_outcomes, record
@@ -67,7 +69,7 @@ def _spec(task: TaskRef, chunk: Chunk, span: FrameRun, start: StartInput) -> Sco
     return ScoreSpec(
         identity=gpu_tasks.identity(task),
         source=gpu_tasks.video_source(start),
-        index=index.window(max(0, first - max(warm_up, reach)), min(index.frame_count - 1, last + reach)),
+        index=index.window(_window_start(index, first - max(warm_up, reach)), min(index.frame_count - 1, last + reach)),
         first=first,
         last=last,
         warm_up=warm_up,
@@ -77,3 +79,14 @@ def _spec(task: TaskRef, chunk: Chunk, span: FrameRun, start: StartInput) -> Sco
         options=ScorerOptions.model_validate(options.model_dump(include=set(ScorerOptions.model_fields))),
         to=gpu_tasks.destinations(task, layout.JOBS, layout.segment_blob(task.job, task.task, task.run)),
     )
+
+
+def _window_start(index: VideoIndex, frame: int) -> int:
+    """`frame`, or the keyframe before it in a transport stream: a packet that was lost between the two spoils what
+    follows, and only the index tells that it was there."""
+    frame = max(0, frame)
+    if index.seek != "dts":
+        return frame
+    times = index.frames.decode()
+    before = bisect_right(index.keyframes, times[frame], key=lambda keyframe: keyframe.pts) - 1
+    return bisect_left(times, index.keyframes[before].pts) if before >= 0 else 0

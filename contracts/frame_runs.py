@@ -1,8 +1,21 @@
 """Sets of frames as runs: (first, last), both inclusive, numbered from 0 in presentation order."""
 
 from collections.abc import Iterable
+from typing import Annotated
 
-type FrameRun = tuple[int, int]
+from pydantic import AfterValidator
+
+# Far above what any setting allows (386 days at 30 frames a second), and small enough to count with.
+MAX_FRAME = 10**9
+
+
+def _checked(run: tuple[int, int]) -> tuple[int, int]:
+    if not 0 <= run[0] <= run[1] <= MAX_FRAME:
+        raise ValueError(f"{run[0]}..{run[1]} is no run of frames; give first and last, from 0 on")
+    return run
+
+
+type FrameRun = Annotated[tuple[int, int], AfterValidator(_checked)]
 
 
 def runs_of(frames: Iterable[int]) -> tuple[FrameRun, ...]:

@@ -1,6 +1,7 @@
 """What a user asks for, validated with one model at both doors (blob upload and HTTP)."""
 
 import re
+import unicodedata
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -21,7 +22,8 @@ def _clean_blob_name(name: str) -> str:
     parts = name.split("/")
     if any(part in ("", ".", "..") for part in parts):
         raise ValueError(f"{name!r} has an empty, '.' or '..' segment; give the name as it is in the container")
-    if any(ord(character) < 32 or ord(character) == 127 for character in name):
+    # Cc: C0 and C1 controls. Zl, Zp: what many programs take for the end of a line, in logs for example.
+    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in name):
         raise ValueError(f"{name!r} has a control character")
     return name
 
@@ -70,8 +72,6 @@ class JobRequest(Contract):
     def _range_with_base(self) -> Self:
         if (self.frames is None) != (self.base is None):
             raise ValueError("frames: a range needs a base to take the other frames from, and a base a range")
-        if self.frames is not None and not 0 <= self.frames[0] <= self.frames[1]:
-            raise ValueError(f"frames: {self.frames[0]}..{self.frames[1]} is no range; give first and last, from 0 on")
         return self
 
     @model_validator(mode="after")

@@ -1,8 +1,8 @@
 """The two queue messages: `gpu-tasks` asks for a task, `gpu-results` tells how it ended. Neither carries a SAS."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from contracts.frame_runs import FrameRun
 from contracts.model import SCHEMA_VERSION, BatchId, Contract, SchemaVersion, Sha256
@@ -16,6 +16,13 @@ MAX_REASON_CHARACTERS = 2_000
 # Runs of bad frames that one message names: about 8 KB of JSON. What is beyond them the next attempt finds.
 MAX_BAD_RUNS = 500
 
+Cause = Literal["frame", "job", "node"]
+
+# A node may say anything, and what it says is written out and added up. 10^7 s is 115 days.
+MAX_NUMBER = 10**7
+Seconds = Annotated[float, Field(ge=0, le=MAX_NUMBER)]
+ChunkNumber = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
+
 
 class AboutTask(Contract):
     """What names one attempt at one piece of GPU work; `instance_id` is the orchestration that awaits it.
@@ -26,9 +33,9 @@ class AboutTask(Contract):
 
     job: BatchId
     task: BatchId
-    chunk: int | None
+    chunk: ChunkNumber | None
     piece: FrameRun | None = None
-    attempt: int = Field(ge=1)
+    attempt: int = Field(ge=1, le=MAX_NUMBER)
     instance_id: str
     token: str | None = None
 
@@ -42,7 +49,7 @@ class GpuTask(AboutTask):
 
     version: SchemaVersion = SCHEMA_VERSION
     run: int = Field(default=1, ge=1)
-    chunk: int | None = None
+    chunk: ChunkNumber | None = None
 
 
 class StageSeconds(Contract):
@@ -51,14 +58,14 @@ class StageSeconds(Contract):
     `queue` is from submission to the program's start: messages, a free slot, and the node itself where it has to boot.
     """
 
-    queue: float = 0.0
-    start: float = 0.0
-    download: float = 0.0
-    decode: float = 0.0
-    score: float = 0.0
-    encode: float = 0.0
-    upload: float = 0.0
-    total: float = 0.0
+    queue: Seconds = 0.0
+    start: Seconds = 0.0
+    download: Seconds = 0.0
+    decode: Seconds = 0.0
+    score: Seconds = 0.0
+    encode: Seconds = 0.0
+    upload: Seconds = 0.0
+    total: Seconds = 0.0
 
 
 class GpuResult(AboutTask):
@@ -66,15 +73,18 @@ class GpuResult(AboutTask):
 
     A failure's `cause` is `frame` where `bad_frames` of the source cannot be decoded or scored (trying again cannot
     help, and the rest of the chunk is fine), `job` where no frame of this job can be scored (trying again cannot help
-    either), `batch` where the task never ran (trying again may help, a smaller piece would not), None where it is not
-    known.
+    either), `node` where no frame is at fault but where it ran, or that it never ran (trying again may help, a smaller
+    piece would not), None where it is not known. Keys that this version does not know are passed over: nodes may run
+    newer code than the app.
     """
 
+    model_config = ConfigDict(extra="ignore")
+
     version: SchemaVersion = SCHEMA_VERSION
-    chunk: int | None = None
+    chunk: ChunkNumber | None = None
     outcome: Literal["succeeded", "failed"]
     reason: str | None = Field(default=None, max_length=MAX_REASON_CHARACTERS)
-    cause: Literal["frame", "job", "batch"] | None = None
+    cause: Cause | None = None
     bad_frames: tuple[FrameRun, ...] = Field(default=(), max_length=MAX_BAD_RUNS)
     frames: tuple[FrameRun, ...] = ()
     output_sha256: Sha256 | None = None

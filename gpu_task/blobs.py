@@ -20,6 +20,9 @@ from azure.storage.blob import BlobClient, ContentSettings
 from contracts.task_spec import SourceRef
 from gpu_task.failures import HopelessError
 
+# What one Put Blob takes since service version 2019-12-12.
+MAX_PUT_BYTES = 5_000 * 1024 * 1024
+
 
 class BlobError(Exception):
     """Base of what goes wrong with blobs here."""
@@ -98,14 +101,16 @@ def metadata(url: str) -> Mapping[str, str] | None:
 
 
 def create(url: str, path: Path, content_type: str, values: Mapping[str, str]) -> None:
-    """Uploads a file as a new blob with `values` as its metadata; large files go up in blocks.
+    """Uploads a file as a new blob with `values` as its metadata; large ones, too, in one request.
 
     Raises:
         BlobExistsError: there is one already; it is left as it was (`If-None-Match: *`).
     """
     try:
         with path.open("rb") as file:
-            BlobClient.from_blob_url(url).upload_blob(
+            # In one request: putting blocks together takes `w` (Azurite, and Azure's table of permissions), and the SAS
+            # may only create.
+            BlobClient.from_blob_url(url, max_single_put_size=MAX_PUT_BYTES).upload_blob(
                 file,
                 length=path.stat().st_size,
                 overwrite=False,

@@ -2,7 +2,7 @@
 
 HopelessError           no frame of this job can be scored: cause `job`; the base of more telling names
 BadFramesError          some frames cannot be decoded or scored, the others can: cause `frame`
-WorkFolderFullError     another node may have room: no cause, as with any other error
+WorkFolderFullError     another node may have room: cause `node`
 """
 
 import errno
@@ -10,10 +10,9 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from contracts.frame_runs import FrameRun, words
-from contracts.messages import MAX_BAD_RUNS
+from contracts.messages import MAX_BAD_RUNS, Cause
 from gpu_task import report
 from media.errors import UnsupportedMedia
 
@@ -39,7 +38,7 @@ class Failure:
     """What a failed `GpuResult` says."""
 
     reason: str
-    cause: Literal["frame", "job"] | None = None
+    cause: Cause | None = None
     bad_frames: tuple[FrameRun, ...] = ()
 
 
@@ -49,11 +48,11 @@ def describe(error: Exception, folder: Path) -> Failure:
         return Failure(report.reason(error), "frame", error.runs[:MAX_BAD_RUNS])
     if isinstance(error, HopelessError | UnsupportedMedia):
         return Failure(report.reason(error), "job")
-    if getattr(error, "errno", None) == errno.ENOSPC:
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
         free = shutil.disk_usage(folder).free
         full = WorkFolderFullError(
             f"no space left in the work folder {folder} ({free / 1e6:,.0f} MB free on its disk; {error}); use nodes "
             "with a larger disk, or fewer task slots on each"
         )
-        return Failure(report.reason(full))
+        return Failure(report.reason(full), "node")
     return Failure(report.reason(error))

@@ -56,8 +56,16 @@ def _do(spec: ScoreSpec | FitSpec, folder: Path, timings: Timings, machine: Mach
 
 
 def leave_records(spec: ScoreSpec | FitSpec, result: GpuResult, timings: Timings, log_file: Path) -> None:
-    """Uploads log and timings. They explain a result and are not one: a failure here is logged and no more."""
-    facts = {"outcome": result.outcome, "device": result.device, "peak_memory_bytes": result.peak_memory_bytes}
+    """Uploads log and timings, the result among them: should its message be lost, the app finds it there.
+
+    A failure here is logged and no more.
+    """
+    facts = {
+        "outcome": result.outcome,
+        "device": result.device,
+        "peak_memory_bytes": result.peak_memory_bytes,
+        "result": result.model_dump(mode="json", exclude={"token"}),
+    }
     records = (
         (
             spec.to.timings,

@@ -19,6 +19,7 @@ class StateFolder:
         self.path = path.resolve()
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.chmod(0o700)  # it may have been there: the logs, which begin earlier, make it too
             self.logs.mkdir(exist_ok=True)
         except OSError as error:
             raise StateFolderError(f"--state {path}: cannot be made: {error.strerror}; name another folder") from error

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from durabletask.task import OrchestrationContext, when_any
 
 from contracts.frame_runs import FrameRun
-from contracts.messages import FINISHED_EVENT, GpuResult
+from contracts.messages import FINISHED_EVENT, Cause, GpuResult
 from contracts.steps import Check, Inspection, Policy, RunRef, Submitted, TaskRef, Verdict
 from contracts.task_spec import Replacement
 from orchestrations.calling import Step, call
@@ -46,7 +46,7 @@ class Failure:
     task: TaskRef
     at: datetime
     reason: str
-    cause: Literal["frame", "job", "batch"] | None
+    cause: Cause | None
     bad_frames: tuple[FrameRun, ...] = ()
 
 
@@ -110,7 +110,9 @@ def do_gpu_work(ctx: OrchestrationContext, mailbox: Mailbox, work: GpuWork, poli
             return Effort("done", submitted, verdict, tuple(failures), tasks, wasted + seconds, wasted)
         wasted += seconds
         at = ctx.current_utc_datetime
-        failures.append(Failure(task, at, verdict.problem, result.cause, result.bad_frames))
+        # A task that said it succeeded, and whose output is not right, was not stopped by a frame.
+        cause = result.cause if result.outcome == "failed" else "node"
+        failures.append(Failure(task, at, verdict.problem, cause, result.bad_frames))
         if result.cause in ("frame", "job"):
             break
     return Effort("failed", submitted, None, tuple(failures), len(failures), wasted, wasted)
@@ -166,4 +168,4 @@ def _fields(task: TaskRef) -> dict[str, Any]:
 
 def _lost(task: TaskRef) -> GpuResult:
     reason = f"task {task.task} never reached Batch"
-    return GpuResult(**task.about(), outcome="failed", cause="batch", reason=reason)
+    return GpuResult(**task.about(), outcome="failed", cause="node", reason=reason)

@@ -57,7 +57,7 @@ class Pieces:
             GivenUp: nothing helps, or the job's policy forbids it.
         """
         failure, span = effort.failures[-1], effort.submitted.span
-        if failure.cause in ("job", "batch") or span is None:
+        if failure.cause in ("job", "node") or span is None:
             raise GivenUp(effort.reason, failure.bad_frames)
         known = piece.replacement.frames if piece.replacement else ()
         named = frame_runs.within(failure.bad_frames, *span) if failure.cause == "frame" else ()

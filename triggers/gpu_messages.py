@@ -10,21 +10,16 @@ cannot decode to the poison queue, from which it cannot be read either.
 import base64
 import binascii
 import re
-from collections.abc import Iterable
 
 from pydantic import ValidationError
 
 from contracts import layout
-from contracts.frame_runs import FrameRun
 from contracts.job import field_errors
-from contracts.messages import AboutTask, GpuResult, GpuTask
+from contracts.messages import AboutTask, GpuTask
 from contracts.steps import RunRef
 
 # The largest honest message, a result with every bad run and a reason all of escapes, is about 24 KB of JSON.
 MAX_BYTES = 32 * 1024
-# Far above what a setting allows, and small enough to write out and to add up.
-MAX_NUMBER = 10**7
-MAX_FRAME = 10**9
 PROBLEMS_SHOWN = 5
 
 _INSTANCE = re.compile(r"(?P<job>[a-z0-9][a-z0-9_-]{0,63}):r(?P<run>[1-9][0-9]{0,5}):[a-z0-9]+", re.ASCII)
@@ -61,7 +56,6 @@ def parse[T: AboutTask](body: bytes, kind: type[T]) -> T:
         more = f"; and {len(problems) - PROBLEMS_SHOWN} more" if len(problems) > PROBLEMS_SHOWN else ""
         shown = "; ".join(problem[:300] for problem in problems[:PROBLEMS_SHOWN])
         raise NotAMessage(f"not a valid {kind.__name__} message: {shown}{more}") from None
-    _check_numbers(message)
     _check_names(message, run_of(message))
     return message
 
@@ -94,24 +88,3 @@ def _names(message: AboutTask, run: int) -> tuple[str, str]:
         return layout.model_instance(message.job, run), layout.fit_task(message.attempt)
     instance = layout.chunk_instance(message.job, message.chunk, run)
     return instance, layout.chunk_task(message.chunk, message.piece, message.attempt)
-
-
-def _check_numbers(message: AboutTask) -> None:
-    """A contract bounds each field; what the workflow adds up and writes out has to stay small as well."""
-    if message.attempt > MAX_NUMBER or not 0 <= (message.chunk or 0) <= MAX_NUMBER:
-        raise NotAMessage("attempt, chunk: out of range")
-    _check_runs("piece", [message.piece] if message.piece else [])
-    if isinstance(message, GpuResult):
-        _check_runs("frames", message.frames)
-        _check_runs("bad_frames", message.bad_frames)
-        for stage, seconds in message.seconds.model_dump().items():
-            if not 0 <= seconds <= MAX_NUMBER:
-                raise NotAMessage(f"seconds.{stage}: {seconds} is not from 0 to {MAX_NUMBER}")
-        if message.cause == "batch":
-            raise NotAMessage("cause: 'batch' is for the app to say, not for a task")
-
-
-def _check_runs(field: str, runs: Iterable[FrameRun]) -> None:
-    for first, last in runs:
-        if not 0 <= first <= last <= MAX_FRAME:
-            raise NotAMessage(f"{field}: a run is not first to last, from 0 to {MAX_FRAME}")

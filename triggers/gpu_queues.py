@@ -75,7 +75,7 @@ def on_gpu_task_poison(message: func.QueueMessage, client: df.SyncDurableFunctio
     reason = f"task {task.task} could not be submitted to Batch: {cause}"
     name = _archive(queue, message, reason, task, failures)
     told = f"{reason}; the message is kept as {layout.DEADLETTER}/{name}"
-    _tell(client, GpuResult(**task.about(), outcome="failed", cause="batch", reason=told))
+    _tell(client, GpuResult(**task.about(), outcome="failed", cause="node", reason=told))
 
 
 @bp.function_name("on_gpu_result_poison")

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobProperties
 from azure.storage.blob.aio import BlobClient
 from azure.storage.queue import QueueMessage
@@ -137,10 +137,20 @@ class BlobTrigger:
             etag = str(blob.etag).strip('"')
             if told.get(blob.name) == etag or self._path.match(blob.name) is None:
                 continue
-            if await self._receipts.claim(blob.name, etag):
-                await send_creating(self._queue, self._outputs.encode(self._announcement(blob.name, etag)))
-                await self._receipts.settle(blob.name, etag)
+            try:
+                await self._announce(blob.name, etag)
+            except HttpResponseError as error:
+                if error.status_code not in (400, 403):
+                    raise
+                # A name that storage does not take for the receipt ("a/../b", or too long with the receipt's own part)
+                # must not keep every other blob from its function.
+                log.error("blob %r is not announced: storage answers %s", blob.name, error.status_code)
             told[blob.name] = etag
+
+    async def _announce(self, name: str, etag: str) -> None:
+        if await self._receipts.claim(name, etag):
+            await send_creating(self._queue, self._outputs.encode(self._announcement(name, etag)))
+            await self._receipts.settle(name, etag)
 
     def _announcement(self, name: str, etag: str) -> bytes:
         message = {

@@ -32,7 +32,9 @@ class Keys:
 
 
 def _among(key: str | None, *accepted: str) -> bool:
-    return key is not None and any(secrets.compare_digest(key.encode(), one.encode()) for one in accepted)
+    return key is not None and any(
+        secrets.compare_digest(key.encode("utf-8", "surrogateescape"), one.encode()) for one in accepted
+    )
 
 
 def load_keys(path: Path) -> Keys:

@@ -41,3 +41,11 @@ def test_the_furthest_of_several_tasks_at_the_same_frames_counts(job: str, told:
         metadata = {"frames": str(done)}
         container.upload_blob(layout.progress_blob(job, task), b"", metadata=metadata, overwrite=True)
     assert measure_progress(RunRef(job=job, run=1)).frames == frames
+
+
+@pytest.mark.parametrize("said", ["many", "-5", "1e9", "9" * 40, ""])
+def test_what_is_no_count_counts_for_nothing(said: str) -> None:
+    container = storage.system_account().container(layout.JOBS)
+    metadata = {"frames": said} if said else {}
+    container.upload_blob(layout.progress_blob("odd", "c00000-a1"), b"", metadata=metadata, overwrite=True)
+    assert measure_progress(RunRef(job="odd", run=1)).frames == 0

@@ -100,6 +100,13 @@ def test_a_prefix_is_deleted_and_nothing_beside_it(account: Account) -> None:
     assert account.exists(CONTAINER, "job-10/a")
 
 
+def test_a_blob_that_a_node_has_leased_is_deleted_all_the_same(account: Account) -> None:
+    account.write_text(CONTAINER, "leased/a", "x")
+    account.container(CONTAINER).get_blob_client("leased/a").acquire_lease(lease_duration=-1)
+    assert account.delete_prefix(CONTAINER, "leased/") == 1
+    assert not account.exists(CONTAINER, "leased/a")
+
+
 def test_a_connection_that_is_not_set_is_named() -> None:
     with pytest.raises(SettingsError, match="DATA_STORAGE__blobServiceUri"):
         Account("DATA_STORAGE", {}).blobs  # noqa: B018 (the client is made when it is first asked for)

@@ -39,7 +39,9 @@ def test_an_id_is_readable_and_fit_for_batch(video: str, start: str) -> None:
     assert set(job) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
-@pytest.mark.parametrize("video", ["", "a//b.mp4", "../b.mp4", "a/./b.mp4", "/a.mp4", "a\nb.mp4", "x" * 1025])
+@pytest.mark.parametrize(
+    "video", ["", "a//b.mp4", "../b.mp4", "a/./b.mp4", "/a.mp4", "a\nb.mp4", "a\x9bb.mp4", "a\u2028b.mp4", "x" * 1025]
+)
 def test_a_blob_name_that_could_lead_elsewhere_is_refused(video: str) -> None:
     assert set(problems(video=video)) == {"video"}
 
@@ -82,4 +84,4 @@ def test_a_range_and_the_result_it_is_set_into_go_together() -> None:
     assert request(frames=[10, 20], base="clip-0123456789abcdef").frames == (10, 20)
     assert "needs a base" in problems(frames=[10, 20])["request"]
     assert "a base a range" in problems(base="clip-0123456789abcdef")["request"]
-    assert "20..10 is no range" in problems(frames=[20, 10], base="clip-0123456789abcdef")["request"]
+    assert "20..10 is no run" in problems(frames=[20, 10], base="clip-0123456789abcdef")["frames"]

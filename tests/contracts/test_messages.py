@@ -25,3 +25,17 @@ def test_a_reason_fits_a_queue_message() -> None:
     assert len(result.to_json()) < 48 * 1024
     with pytest.raises(ValidationError, match="reason"):
         GpuResult.model_validate(TASK | {"outcome": "failed", "reason": "x" * 2001})
+
+
+def test_a_result_of_a_newer_node_is_read_without_what_is_new_in_it() -> None:
+    newer = TASK | {"outcome": "failed", "cause": "job", "added_later": {"x": 1}}
+    assert GpuResult.model_validate(newer).cause == "job"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"piece": [3, 2]}, {"piece": [-1, 2]}, {"chunk": -1}, {"attempt": 10**9}, {"seconds": {"total": -1}}],
+)
+def test_numbers_that_no_task_has_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(change))):
+        GpuResult.model_validate(TASK | {"outcome": "succeeded"} | change)

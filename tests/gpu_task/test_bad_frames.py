@@ -259,6 +259,6 @@ def test_a_full_disk_is_called_that(film: Film, tmp_path: Path) -> None:
 
     result = run(film.spec("full", film.whole, 0, 59), tmp_path)
 
-    assert (result.outcome, result.cause) == ("failed", None)
+    assert (result.outcome, result.cause) == ("failed", "node")
     assert str(result.reason).startswith(f"WorkFolderFullError: no space left in the work folder {tmp_path} (")
     assert not film.storage.exists("film-full/segment.mp4")

@@ -48,7 +48,7 @@ def test_what_may_go_better_next_time_has_no_cause(error: Exception, tmp_path: P
 
 def test_a_full_disk_names_the_folder(tmp_path: Path) -> None:
     failure = describe(OSError(errno.ENOSPC, "No space left on device"), tmp_path)
-    assert failure.cause is None
+    assert failure.cause == "node"
     assert failure.reason.startswith(f"WorkFolderFullError: no space left in the work folder {tmp_path} (")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import pytest
 
+from contracts.messages import GpuResult
 from contracts.styles import BUILTIN_STYLES
 from contracts.task_spec import SPEC_URL_VARIABLE, FitSpec, ModelRef, ScoreSpec
 from media.frames import to_rgb
@@ -127,7 +128,9 @@ def test_a_failure_is_reported_with_its_reason_and_no_signature(storage: Storage
     assert str(result.reason).startswith("SourceChangedError: http")
     assert "changed or removed" in str(result.reason)
     assert "SourceChangedError" in log
-    assert json.loads(storage.read("changed/timings.json"))["outcome"] == "failed"
+    timings = json.loads(storage.read("changed/timings.json"))
+    assert timings["outcome"] == "failed"
+    assert GpuResult.model_validate(timings["result"]) == result.model_copy(update={"token": None})
     assert not storage.exists("changed/segment.mp4")
     for text in (result.reason, log, done.stderr, done.stdout):
         assert not SIGNATURE.search(str(text))

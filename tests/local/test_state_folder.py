@@ -53,3 +53,9 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StateFolderError, match=r"--state .*file"):
         StateFolder(tmp_path / "file")
+
+
+def test_a_folder_that_was_there_becomes_its_owners_alone(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    StateFolder(tmp_path).close()
+    assert tmp_path.stat().st_mode & 0o777 == 0o700

@@ -154,7 +154,7 @@ def test_where_nothing_can_be_scored_the_search_for_one_bad_frame_ends_soon() ->
     assert hands.unscored() < set(range(FRAMES_PER_CHUNK))
 
 
-@pytest.mark.parametrize(("cause", "tries"), [("job", 1), ("batch", 3)])
+@pytest.mark.parametrize(("cause", "tries"), [("job", 1), ("node", 3)])
 def test_a_failure_that_is_not_about_frames_is_not_searched_for(cause: str, tries: int) -> None:
     class Broken(Hands):
         def submit_chunk(self, task: dict[str, Any]) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def test_a_failed_attempt_is_followed_by_another_with_its_own_task_id() -> None:
 def test_a_chunk_that_keeps_failing_fails_the_job_with_its_reason_and_nothing_is_published() -> None:
     class Broken(Hands):
         def submit_chunk(self, task: dict[str, Any]) -> dict[str, Any]:
-            self.send(result_of(task, outcome="failed", reason="the source is gone", cause="batch"))
+            self.send(result_of(task, outcome="failed", reason="the source is gone", cause="node"))
             return {"state": "submitted"}
 
     hands = Broken(chunks=1)

@@ -117,10 +117,7 @@ def test_a_key_that_is_no_text_opens_nothing(keyed: KeyedStack, path: str) -> No
     connection.putrequest("GET", path)
     connection.putheader("x-functions-key", b"\xff\xfe")
     connection.endheaders()
-    answer = connection.getresponse()
-    assert answer.status >= 400
-    assert b"instanceId" not in (said := answer.read())
-    assert b"customStatus" not in said
+    assert connection.getresponse().status == 401
     connection.close()
 
 

@@ -1,15 +1,18 @@
 """Names that mean something to a path, a URL, a terminal or a person: each job stays with the blob it named."""
 
+import http.client
 import json
 import subprocess
 import sys
 import unicodedata
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 import httpx
 import pytest
+from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
 from activities.storage import Account
 from contracts.provenance import Provenance
@@ -183,6 +186,38 @@ def test_an_upload_under_what_is_no_style_is_answered_beside_it_and_nowhere_else
         assert jobs_of(stack, f"{style}/x.mp4") == []
     finally:
         stack.data.get_blob_client("videos", f"{style}/x.mp4").delete_blob()
+        answer.delete_blob()
+
+
+def test_a_name_that_no_client_would_write_stops_nobody_else(stack: LocalStack) -> None:
+    """Storage takes any bytes as a name from whoever speaks HTTP by hand."""
+    address, key = (
+        urlsplit(stack.endpoints["blobs"]),
+        json.loads((stack.state / "storage-keys.json").read_text())["data"],
+    )
+    permission, expiry = ContainerSasPermissions(create=True, delete=True), datetime.now(UTC) + timedelta(hours=1)
+    sas = generate_container_sas("data", "videos", account_key=key, permission=permission, expiry=expiry)
+    path = f"/data/videos/no-style/%2E%2E/%2E%2E/outputs/x.mp4?{sas}"
+    headers = {"x-ms-blob-type": "BlockBlob", "x-ms-version": "2024-11-04", "Content-Length": "0"}
+
+    def ask(method: str) -> int:
+        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=30)
+        connection.request(method, path, headers=headers)
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
+    assert ask("PUT") == 201
+    others = {blob.name for blob in stack.data.get_container_client("outputs").list_blobs()}
+    after = stack.data.get_blob_client("videos", "no-style/after.mp4")
+    after.upload_blob(b"whatever")
+    answer = stack.data.get_blob_client("videos", "no-style/after.mp4.error.json")
+    try:
+        assert wait_for(answer.exists, 60)
+        assert {blob.name for blob in stack.data.get_container_client("outputs").list_blobs()} == others
+    finally:
+        assert ask("DELETE") == 202
+        after.delete_blob()
         answer.delete_blob()
 
 

@@ -22,6 +22,7 @@ from PIL import Image
 
 from activities.storage import Account
 from contracts.task_spec import SPEC_URL_VARIABLE
+from gpu_task import blobs
 from tests.end_to_end.local_stack import LocalStack, wait_for
 
 pytestmark = pytest.mark.timeout(120)
@@ -266,6 +267,16 @@ def test_an_expired_sas_opens_nothing(specs: Specs) -> None:
     assert refused.value.status_code == 403
     for client in (account.blobs, account.queues):
         client.close()
+
+
+def test_a_segment_of_any_size_can_be_created(specs: Specs, tmp_path: Path) -> None:
+    """Above 64 MiB the SDK would put blocks together, which takes more than the right to create."""
+    large = tmp_path / "segment.mp4"
+    large.write_bytes(bytes(65 * 2**20))
+    account = Account("SYSTEM_STORAGE", {"SYSTEM_STORAGE": specs.stack._system_storage()})
+    blobs.create(account.blob_sas_url("jobs", "large", "rc", 1), large, "video/mp4", {})
+    assert account.find_properties("jobs", "large").size == 65 * 2**20  # type: ignore[union-attr]
+    account.blobs.close()
 
 
 def test_where_storage_has_https_a_sas_is_for_https_alone() -> None:

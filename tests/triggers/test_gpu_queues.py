@@ -143,7 +143,7 @@ def test_each_failed_submission_is_counted_and_the_letter_says_since_when(
     assert "S3cret" not in letter.to_json()
     [(instance, _, data)] = client.events
     told = GpuResult.model_validate(data)
-    assert (instance, told.outcome, told.cause) == (ABOUT["instance_id"], "failed", "batch")
+    assert (instance, told.outcome, told.cause) == (ABOUT["instance_id"], "failed", "node")
     assert letter.entry in (told.reason or "")
 
 
