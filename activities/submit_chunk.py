@@ -69,7 +69,7 @@ def _spec(task: TaskRef, chunk: Chunk, span: FrameRun, start: StartInput) -> Sco
     return ScoreSpec(
         identity=gpu_tasks.identity(task),
         source=gpu_tasks.video_source(start),
-        index=index.window(_window_start(index, first - max(warm_up, reach)), min(index.frame_count - 1, last + reach)),
+        index=index.window(window_start(index, first - max(warm_up, reach)), min(index.frame_count - 1, last + reach)),
         first=first,
         last=last,
         warm_up=warm_up,
@@ -81,7 +81,7 @@ def _spec(task: TaskRef, chunk: Chunk, span: FrameRun, start: StartInput) -> Sco
     )
 
 
-def _window_start(index: VideoIndex, frame: int) -> int:
+def window_start(index: VideoIndex, frame: int) -> int:
     """`frame`, or the keyframe before it in a transport stream: a packet that was lost between the two spoils what
     follows, and only the index tells that it was there."""
     frame = max(0, frame)

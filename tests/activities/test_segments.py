@@ -9,15 +9,17 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 
 from activities import storage
+from activities.refusal import JobRefused
 from activities.segments import Work, WrongSegment, find_outcomes, read_outcome, read_outcomes, record
-from activities.submit_chunk import submit_chunk
+from activities.stitch_video import stitch_video
+from activities.submit_chunk import submit_chunk, window_start
 from activities.verify_chunk import verify_chunk
 from contracts import layout
 from contracts.job import JobRequest, StartInput
 from contracts.ledger import ChunkOutcome
 from contracts.messages import GpuResult, StageSeconds
 from contracts.plan import Chunk, Plan, PlanFigures
-from contracts.steps import Check, TaskRef
+from contracts.steps import Check, RunRef, TaskRef
 from contracts.task_spec import Replacement
 from contracts.video_index import VideoIndex
 from media.index import probe
@@ -74,6 +76,13 @@ def check(job: str, task: str, chunk: int, **more: object) -> Check:
     identity = {"job": job, "chunk": chunk, "attempt": 1, "task": task, "instance_id": "i"}
     result = GpuResult(**identity, outcome="succeeded", device="cpu", seconds=StageSeconds(total=3.0))
     return Check.model_validate({**identity, "run": 1, "result": result, **more})
+
+
+def begin(job: str, **options: object) -> None:
+    """The job's start, as the probe writes it."""
+    request = JobRequest.model_validate({"video": "clip.mp4", "scorer": "identity", "options": options})
+    start = StartInput(job=job, request=request, video_etag="e", video_bytes=1)
+    storage.system_account().write_json(layout.JOBS, layout.start_blob(job), start)
 
 
 def found_of(job: str, chunk: int, may_replace: bool = False) -> list[ChunkOutcome]:
@@ -170,13 +179,7 @@ def test_a_task_that_leaves_out_frames_on_its_own_is_found_out(
 def test_segments_that_nobody_recorded_are_found_and_only_the_gaps_are_left(
     job: str, index: VideoIndex, tmp_path: Path
 ) -> None:
-    start = StartInput(
-        job=job,
-        request=JobRequest(video="clip.mp4", scorer="identity"),
-        video_etag="e",
-        video_bytes=1,
-    )
-    storage.system_account().write_json(layout.JOBS, layout.start_blob(job), start)
+    begin(job)
     put(job, index, tmp_path, "c00001-8-11-a1", 8, 11)
     put(job, index, tmp_path, "c00001-10-11-a1", 10, 11)  # of a piece that was part of the one above
     put(job, index, tmp_path, "c00001-14-16-a1", 14, 16)
@@ -205,3 +208,32 @@ def test_of_a_whole_chunk_and_pieces_of_it_the_whole_counts(job: str, index: Vid
         span = (first, last)
         record(job, read_outcome(job, Work.of(CHUNKS[0], span), put(job, index, tmp_path, task, first, last)))
     assert [(o.first, o.last) for o in read_outcomes(job)] == [(0, 7)]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            {"on_bad_frame": "hold", "max_bad_run": 3},
+            "frames 6..9 could not be scored: 4 is over options.max_bad_run",
+        ),
+        ({"on_bad_frame": "hold", "max_bad_frames": 3}, "4 is over options.max_bad_frames, 3"),
+        ({}, "4 is over options.max_bad_frames, 0"),
+    ],
+)
+def test_bad_frames_that_meet_across_chunks_are_one_run_to_the_release_gate(
+    job: str, index: VideoIndex, tmp_path: Path, options: dict[str, object], said: str
+) -> None:
+    begin(job, **options)
+    for chunk, first, last, held in ((0, 0, 7, "6-7"), (1, 8, 19, "8-9")):
+        name = put(job, index, tmp_path, f"c0000{chunk}-a1", first, last, held=held)
+        record(job, read_outcome(job, Work.of(CHUNKS[chunk], None, may_replace=True), name))
+    with pytest.raises(JobRefused, match="not published") as caught:
+        stitch_video(RunRef(job=job, run=1))
+    assert said in str(caught.value)
+
+
+def test_a_window_of_a_transport_stream_begins_where_decoding_can(index: VideoIndex) -> None:
+    assert window_start(index, 15) == 15
+    transport = index.model_copy(update={"seek": "dts"})
+    assert [window_start(transport, frame) for frame in (-3, 0, 11, 12, 15)] == [0, 0, 0, 12, 12]
