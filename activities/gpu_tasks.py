@@ -56,10 +56,17 @@ def destinations(task: TaskRef, container: str, output: str) -> Destinations:
     )
 
 
-def hand_over(task: TaskRef, spec: ScoreSpec | FitSpec) -> None:
-    """Write the spec and put its message on `gpu-tasks`. Twice is harmless: the Batch task has one id."""
+def hand_over(task: TaskRef, spec: ScoreSpec | FitSpec) -> bool:
+    """Write the spec and put its message on `gpu-tasks`. Twice is harmless: the Batch task has one id.
+
+    False, and nothing is left, where the run was ended meanwhile: its clean-up may have been before the spec was there.
+    """
     system = system_account()
     blob, token = layout.spec_blob(task.job, task.task, task.run), spec.identity.token
     assert token is not None
     system.write_json(layout.JOBS, blob, spec, {"token": token})
+    if has_ended(task.job, task.run):
+        system.delete_prefix(layout.JOBS, blob)
+        return False
     system.send(GPU_TASKS_QUEUE, GpuTask(**task.about(), run=task.run))
+    return True

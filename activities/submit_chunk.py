@@ -36,8 +36,8 @@ def submit_chunk(task: TaskRef) -> Submitted:
     outcomes = find_outcomes(task.job, chunk, span, start.request.options.on_bad_frame != "fail")
     if outcomes and task.replacement is None:
         return _finished(span, outcomes)
-    gpu_tasks.hand_over(task, _spec(task, chunk, span, start))
-    return Submitted(state="submitted", span=span)
+    is_submitted = gpu_tasks.hand_over(task, _spec(task, chunk, span, start))
+    return Submitted(state="submitted" if is_submitted else "ended", span=span)
 
 
 def _reused(job: str, chunk: Chunk) -> ChunkOutcome:

@@ -30,5 +30,4 @@ def submit_fit(task: TaskRef) -> Submitted:
         recipe=settings().fit_recipe,
         to=gpu_tasks.destinations(task, layout.MODELS, layout.model_blob(models.model_key(start))),
     )
-    gpu_tasks.hand_over(task, spec)
-    return Submitted(state="submitted")
+    return Submitted(state="submitted" if gpu_tasks.hand_over(task, spec) else "ended")

@@ -24,7 +24,7 @@ _MOST_ERRORS = 256
 class Head:
     """The first groups of pictures: the pts their packets promise, and those of the frames that came out.
 
-    `damaged`: the decoder raised an error.
+    `damaged`: the decoder raised an error, or flagged a frame.
     """
 
     promised: list[int] = field(default_factory=list[int])
@@ -65,7 +65,7 @@ def decode_head(source: Source) -> Head:
         use_threads(stream, None)
         for packet in chain(_head_packets(container, stream, head), (None,)):
             frames, failed = try_decode(stream, packet)
-            head.damaged = head.damaged or failed
+            head.damaged = head.damaged or failed or any(frame.is_corrupt for frame in frames)
             for frame in frames:
                 head.first = head.first or frame
                 head.decoded.append(frame.pts)

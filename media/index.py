@@ -97,7 +97,8 @@ def _by_timestamps(packets: PacketList, head: Head, described: dict[str, Any]) -
     first = _first_shown(head, decoded, described["container"])
     promised = [pts for pts in head.promised if pts >= first]
     # What a damaged packet took away is no reason to doubt the others: its frames are missing, not unknown.
-    if decoded != promised and not (head.damaged and _is_part(decoded, promised)):
+    damaged = head.damaged and described["container"] not in _WITHOUT_TIMESTAMPS
+    if decoded != promised and not (damaged and _is_part(decoded, promised)):
         return None
     pts = [pts for pts in packets.pts if pts >= first]
     return _Timing(
@@ -119,7 +120,8 @@ def _first_shown(head: Head, decoded: list[int], container: str) -> int:
 
 
 def _is_part(some: list[int], all_of_them: list[int]) -> bool:
-    return all(a < b for a, b in pairwise(some)) and set(some) <= set(all_of_them)
+    """Each once, in any order: around damage a decoder may give frames late."""
+    return len(set(some)) == len(some) and set(some) <= set(all_of_them)
 
 
 def _by_counting(source: Source, packets: PacketList, described: dict[str, Any], limits: ProbeLimits) -> _Timing:

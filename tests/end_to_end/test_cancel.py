@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,11 +73,9 @@ def test_tasks_stop_messages_go_and_intermediates_too_but_logs_stay_and_the_cost
     job = submit(stack, long_clip, f"{cancel.__name__}.mp4")
     logs = wait_for(lambda: stack.system_blobs("logs", f"{job}/"), 90)  # one task is done, the next is on its way
     wait_for(stack.gpu_task_pids, 30)
-    began = time.monotonic()
     cancel(stack, job)
 
     ended = require_nothing_left(stack, job)
-    assert time.monotonic() - began < 60  # a guard: without an end, the tasks alone would run for minutes
     status = ended["customStatus"]
     assert (ended["runtimeStatus"], status["phase"]) == ("Terminated", "cancelled")
     assert status["cost"] > 1  # a node cost 1 a second, and loading torch alone takes longer than that

@@ -180,7 +180,15 @@ def test_damage_takes_no_frame_out_of_the_index(clips: Clips, tmp_path: Path, gr
     broken = dict.fromkeys(packet_times(clip.path)[12 * group : 12 * (group + 1)], GROSS[damage])
     index = probe(break_packets(clip.path, broken, tmp_path / "broken.mp4"))
     assert index.seek == "pts"
-    assert index.frames == probe(clip.path).frames
+    assert index.frames == clip.index.frames
+
+
+def test_damage_that_the_decoder_conceals_takes_no_frame_out_of_the_index(clips: Clips, tmp_path: Path) -> None:
+    clip = clips("h264 closed GOP")
+    for begin in range(13, 30, 4):  # within the groups of pictures that the probe decodes, and beyond
+        broken = dict.fromkeys(packet_times(clip.path)[begin : begin + 3], GROSS["half gone"])
+        index = probe(break_packets(clip.path, broken, tmp_path / f"broken{begin}.mp4"))
+        assert index.frames == clip.index.frames
 
 
 def test_frames_that_have_to_be_counted_are_not_counted_through_damage(clips: Clips, tmp_path: Path) -> None:
