@@ -182,6 +182,7 @@ def test_segments_that_nobody_recorded_are_found_and_only_the_gaps_are_left(
     begin(job)
     put(job, index, tmp_path, "c00001-8-11-a1", 8, 11)
     put(job, index, tmp_path, "c00001-10-11-a1", 10, 11)  # of a piece that was part of the one above
+    put(job, index, tmp_path, "c00001-11-12-a1", 11, 12)  # overlaps the first: no frame may come twice
     put(job, index, tmp_path, "c00001-14-16-a1", 14, 16)
     task = TaskRef(job=job, run=2, chunk=1, attempt=1, task="c00001-a1", instance_id="i")
     submitted = submit_chunk(task)
