@@ -1,6 +1,6 @@
 """The command of every task on the chaos stack: `python -m gpu_task`, unless an order for this task says otherwise.
 
-An order is a file `<batch job>.json` in the folder of ATELIER_CHAOS_ORDERS: {"fault": name, "tasks": regular expression
+An order is a file `<batch job>.<fault>.json` in the folder of ATELIER_CHAOS_ORDERS: {"fault": name, "tasks": regular expression
 over task ids}. Faults:
 
     hang            does nothing, for ever
@@ -29,11 +29,12 @@ _MOST_BYTES = 1024  # of a file, less than the header of a segment
 def main() -> None:
     folder = Path(os.environ[ORDERS_VARIABLE])
     job, task = os.environ["AZ_BATCH_JOB_ID"], os.environ["AZ_BATCH_TASK_ID"]
-    path = folder / f"{job}.json"
-    order = json.loads(path.read_text()) if path.exists() else None
-    if order is not None and re.fullmatch(order["tasks"], task):
-        how = {"hang": _hang, "lie": _lie, "disk-full": _fill_disk}[order["fault"]]
-        how(folder / f"{job}.{task}.{order['fault']}")
+    for path in sorted(folder.glob(f"{job}.*.json")):  # two faults may be ordered for one job: the first is done
+        order = json.loads(path.read_text())
+        if re.fullmatch(order["tasks"], task):
+            how = {"hang": _hang, "lie": _lie, "disk-full": _fill_disk}[order["fault"]]
+            how(folder / f"{job}.{task}.{order['fault']}")
+            break
     _run()
 
 

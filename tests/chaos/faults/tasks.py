@@ -34,7 +34,7 @@ class _Wayward(Fault):
             path.unlink(missing_ok=True)
 
     def _order(self, scene: Scene) -> Path:
-        return scene.stack.orders / f"{scene.job.id}.json"
+        return scene.stack.orders / f"{scene.job.id}.{self.fault}.json"
 
     def _proofs(self, scene: Scene) -> list[Path]:
         return sorted(scene.stack.orders.glob(f"{scene.job.id}.*.{self.fault}"))
