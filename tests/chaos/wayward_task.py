@@ -1,7 +1,7 @@
 """The command of every task on the chaos stack: `python -m gpu_task`, unless an order for this task says otherwise.
 
-An order is a file `<batch job>.<fault>.json` in the folder of ATELIER_CHAOS_ORDERS: {"fault": name, "tasks": regular expression
-over task ids}. Faults:
+An order is a file `<batch job>.<fault>.json` in the folder of ATELIER_CHAOS_ORDERS: {"fault": name, "tasks": regular
+expression over task ids}. Faults:
 
     hang            does nothing, for ever
     lie             reports success without having written a segment
