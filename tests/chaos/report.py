@@ -40,8 +40,8 @@ def table(outcomes: Sequence[Outcome]) -> str:
         )
         for row in rows
     ]
-    reasons = sorted({outcome.reason for outcome in outcomes if outcome.result == "failed" and outcome.reason})
-    return "\n".join([*lines, *(f"failed with: {reason[:200]}" for reason in reasons)])
+    failed = {"+".join(one.faults): one.reason for one in reversed(outcomes) if one.result == "failed" and one.reason}
+    return "\n".join([*lines, *(f"{faults} failed with, say: {failed[faults][:200]}" for faults in sorted(failed))])
 
 
 def record(outcomes: Sequence[Outcome], seed: int, seconds: float) -> dict[str, Any]:
