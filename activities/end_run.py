@@ -15,6 +15,7 @@ from activities.storage import JSON, data_account, system_account
 from contracts import layout
 from contracts.job import StartInput
 from contracts.model import canonical_json
+from contracts.plan import node_cost
 from contracts.steps import Ended, EndInput, RunEnd, RunRef
 
 
@@ -66,7 +67,7 @@ def _record_spent(run: RunRef) -> None:
     """Note what the run's GPU tasks have cost by Batch's own times. Those that are being ended count until now."""
     known = settings()
     seconds = batch_service.task_seconds(layout.batch_job(run.job, run.run))
-    cost = seconds / known.pool_slots_per_node * known.node_price_per_hour / 3600
+    cost = node_cost(seconds, known.pool_slots_per_node, known.node_price_per_hour)
     blob = system_account().container(layout.JOBS).get_blob_client(layout.ended_blob(run.job, run.run))
     while True:
         found = blob.download_blob()

@@ -16,7 +16,7 @@ from activities.settings import settings
 from activities.storage import system_account
 from contracts import layout
 from contracts.job import StartInput
-from contracts.plan import Chunk, Plan, PlanFigures
+from contracts.plan import Chunk, Plan, PlanFigures, node_cost
 from contracts.steps import Planned
 from contracts.video_index import VideoIndex
 
@@ -104,7 +104,7 @@ def _keyframe_numbers(index: VideoIndex) -> list[int]:
 
 def _cost(frame_count: int, chunks: int, figures: PlanFigures) -> float:
     seconds = chunks * figures.start_up_seconds + frame_count * figures.seconds_per_frame
-    return seconds / figures.workers_per_node * figures.node_price_per_hour / 3600
+    return node_cost(seconds, figures.workers_per_node, figures.node_price_per_hour)
 
 
 def _plan(start: StartInput) -> Plan:

@@ -44,6 +44,11 @@ class PlanFigures(Contract):
     workers_per_node: int = Field(default=1, ge=1)
 
 
+def node_cost(task_seconds: float, slots_per_node: int, price_per_hour: float) -> float:
+    """What `task_seconds` of GPU tasks cost: a node is paid whole and shared by its slots."""
+    return task_seconds / slots_per_node * price_per_hour / 3600
+
+
 class Plan(Contract):
     """Chunks that cover frames 0..frame_count-1 once each, and what they are expected to take."""
 

@@ -98,6 +98,10 @@ class TaskRef(RunRef, AboutTask):
     replacement: Replacement | None = None
     bad_reason: str | None = None
 
+    def fields(self) -> dict[str, Any]:
+        """Just these fields, for another step about the same task."""
+        return {name: getattr(self, name) for name in TaskRef.model_fields}
+
 
 class Submitted(BadCount):
     """Result of `submit_chunk` and `submit_fit`.

@@ -16,8 +16,6 @@ from media.source import Source, name_of, open_source, video_stream
 
 _HEAD_KEYFRAMES = 2  # groups of pictures that are compared with the packet list
 _HEAD_PACKETS = 512  # and no more packets than this: some videos have a single keyframe
-# Errors that a decoder can hold back until the end: one per thread and frame of its own, with room to spare.
-_MOST_ERRORS = 256
 
 
 @dataclass
@@ -43,18 +41,13 @@ def use_threads(stream: VideoStream, threads: int | None) -> None:
     stream.codec_context.thread_count = threads or 0
 
 
-def decode_packets(stream: VideoStream, packets: Iterator[VideoPacket]) -> Iterator[VideoFrame]:
-    """Frames of `packets` in presentation order, then what the decoder held back.
+def decode_all(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """Frames in presentation order, those that the decoder held back last.
 
     A packet that does not decode gives no frame and no error: callers compare what they get with the index.
     """
-    for packet in packets:
+    for packet in chain(video_packets(container, stream), (None,)):
         yield from try_decode(stream, packet)[0]
-    yield from try_decode(stream, None)[0]
-
-
-def decode_all(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    return decode_packets(stream, video_packets(container, stream))
 
 
 def decode_head(source: Source) -> Head:
@@ -102,17 +95,8 @@ def _head_packets(container: InputContainer, stream: VideoStream, head: Head) ->
 
 
 def try_decode(stream: VideoStream, packet: VideoPacket | None) -> tuple[list[VideoFrame], bool]:
-    """The frames that `packet` (None: the end) makes the decoder give, and whether it raised an error.
-
-    At the end the decoder is asked again after each error: with several threads it raises one per damaged packet in its
-    hands, and gives the frames behind them only then.
-    """
-    frames: list[VideoFrame] = []
-    failed = False
-    for _ in range(1 if packet is not None else _MOST_ERRORS):
-        try:
-            frames += cast(Any, stream).decode(packet)  # its stub is not fully typed
-            return frames, failed
-        except FFmpegError:
-            failed = True
-    return frames, failed
+    """The frames that `packet` (None: the end) makes the decoder give, and whether it raised an error."""
+    try:
+        return cast(Any, stream).decode(packet), False  # its stub is not fully typed
+    except FFmpegError:
+        return [], True

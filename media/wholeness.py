@@ -24,10 +24,10 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Any, cast
 
-from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from media.decoding import try_decode
 from media.packets import VideoPacket, is_presented
 from media.seek_points import is_seek_point, is_unreferenced
 
@@ -261,7 +261,7 @@ def counted_frames(stream: VideoStream, packets: Iterator[VideoPacket]) -> Itera
     held: deque[tuple[VideoFrame, bool]] = deque()
     spoiled = started = False
     for packet in _and_flush(packets):
-        frames, failed = _try_decode(stream, packet)
+        frames, failed = try_decode(stream, packet)
         depth = cast(Any, stream.codec_context).reorder_depth
         if failed and started:
             spoiled, held = True, _all_spoiled(held)
@@ -285,14 +285,7 @@ def _and_flush(packets: Iterator[VideoPacket]) -> Iterator[VideoPacket | None]:
 
 
 def _decode(stream: VideoStream, packet: VideoPacket | None, judge: _Judge, certain: bool) -> list[VideoFrame]:
-    frames, failed = _try_decode(stream, packet)
+    frames, failed = try_decode(stream, packet)
     if failed:
         judge.failed(certain=certain and packet is not None)
     return frames
-
-
-def _try_decode(stream: VideoStream, packet: VideoPacket | None) -> tuple[list[VideoFrame], bool]:
-    try:
-        return cast(Any, stream).decode(packet), False  # its stub is not fully typed
-    except FFmpegError:
-        return [], True

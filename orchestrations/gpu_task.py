@@ -7,7 +7,7 @@ storage are asked what became of it. So a lost message costs time, never a frame
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from durabletask.task import OrchestrationContext, when_any
 
@@ -159,11 +159,7 @@ def _await_result(ctx: OrchestrationContext, mailbox: Mailbox, task: TaskRef, po
 def _verify(ctx: OrchestrationContext, verify: str, task: TaskRef, result: GpuResult) -> Step[Verdict]:
     if result.outcome == "failed":
         return Verdict(problem=result.reason or f"task {task.task} failed and did not say why")
-    return (yield from call(ctx, verify, Check(**_fields(task), result=result), Verdict))
-
-
-def _fields(task: TaskRef) -> dict[str, Any]:
-    return {name: getattr(task, name) for name in TaskRef.model_fields}
+    return (yield from call(ctx, verify, Check(**task.fields(), result=result), Verdict))
 
 
 def _lost(task: TaskRef) -> GpuResult:

@@ -107,7 +107,7 @@ class ChunkScoring:
         """Keep what was given up as a dead letter; the reason for the job's user."""
         last = effort.failures[-1]
         burial = Burial(
-            **{name: getattr(last.task, name) for name in type(last.task).model_fields},
+            **last.task.fields(),
             reason=str(given_up),
             bad_frames=given_up.bad_frames,
             first_failed=(self._first_failed or last.at).isoformat(),

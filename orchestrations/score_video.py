@@ -4,6 +4,7 @@ from typing import Any
 
 from durabletask.task import OrchestrationContext, TaskFailedError
 
+from contracts import layout
 from contracts.job import StartInput
 from contracts.status import JobResult
 from contracts.steps import (
@@ -71,7 +72,7 @@ def _score(ctx: OrchestrationContext, start: StartInput, board: StatusBoard) -> 
 
 def _prepare(ctx: OrchestrationContext, run: RunRef, policy: Policy) -> Step[ChunkReport]:
     payload = FitInput(job=run.job, run=run.run, policy=policy).model_dump(mode="json")
-    instance = f"{run.job}:r{run.run}:model"
+    instance = layout.model_instance(run.job, run.run)
     returned: Any = yield ctx.call_sub_orchestrator("prepare_model", input=payload, instance_id=instance)
     report = ChunkReport.model_validate(returned)
     if not report.ok:

@@ -5,6 +5,7 @@ from datetime import datetime
 from durabletask.task import OrchestrationContext
 
 from contracts.job import StartInput
+from contracts.plan import node_cost
 from contracts.status import JobStatus, Phase
 from contracts.steps import ChunkReport, Planned, Policy, Probed
 
@@ -54,10 +55,10 @@ class StatusBoard:
         self._show(phase="failed", reason=reason[:4_000], seconds_left=None)
 
     def cost(self, task_seconds: float) -> float:
-        """What `task_seconds` of GPU tasks cost: a node is paid whole and shared by its slots."""
+        """What `task_seconds` of GPU tasks cost; nothing before the policy is known."""
         if self._policy is None:
             return 0.0
-        return round(task_seconds / self._policy.slots_per_node * self._policy.node_price_per_hour / 3600, 6)
+        return round(node_cost(task_seconds, self._policy.slots_per_node, self._policy.node_price_per_hour), 6)
 
     def _seconds_left(self, done: int) -> float | None:
         if self._scoring_since is None or done <= 0:
