@@ -108,14 +108,14 @@ def _tell_door(start: StartInput, ended: RunEnd) -> None:
     if ended.outcome == "failed":
         error = {"field": "job", "value": start.job, "problem": ended.reason or "it failed and did not say why"}
         text = canonical_json({"errors": [error]})
-        data_account().write_text(layout.VIDEOS, layout.error_blob(start.request.video), text)
+        data_account().write_text(layout.VIDEOS, layout.error_blob(start.video[0]), text)
     elif ended.outcome == "finished":
         _delete_stale_error(start)
 
 
 def _delete_stale_error(start: StartInput) -> None:
     """Only what was said before the run ended: a later word is about a later upload of the same name."""
-    name = layout.error_blob(start.request.video)
+    name = layout.error_blob(start.video[0])
     said = data_account().find_properties(layout.VIDEOS, name)
     marked = system_account().find_properties(layout.JOBS, layout.ended_blob(start.job, start.run))
     if said is not None and marked is not None and said.last_modified <= marked.last_modified:

@@ -36,8 +36,9 @@ def token_of(run: RunRef, task: str) -> str | None:
 
 
 def video_source(start: StartInput) -> SourceRef:
-    url = data_account().blob_sas_url(layout.VIDEOS, start.request.video, "r", settings().sas_hours)
-    return SourceRef(url=url, etag=start.video_etag, size=start.video_bytes)
+    video, etag = start.video
+    url = data_account().blob_sas_url(layout.VIDEOS, video, "r", settings().sas_hours)
+    return SourceRef(url=url, etag=etag, size=start.video_bytes)
 
 
 def destinations(task: TaskRef, container: str, output: str) -> Destinations:

@@ -6,6 +6,7 @@ from activities.refusal import JobRefused
 from activities.settings import settings
 from activities.storage import data_account, system_account
 from contracts import layout
+from contracts.fit import RECIPES
 from contracts.job import StartInput
 from contracts.model import digest
 from contracts.styles import BUILTIN_STYLES, BuiltinStyle
@@ -26,7 +27,13 @@ def model_key(start: StartInput) -> str:
     if start.request.model is not None:
         return start.request.model
     index = system_account().read_json(layout.JOBS, layout.index_blob(start.job), VideoIndex)
-    return digest(start.style_blob, start.style_etag, settings().fit_recipe, size_class(index, start))
+    scale = start.request.options.style_scale
+    return digest(start.style_blob, start.style_etag, recipe(), settings().fit_steps, scale, size_class(index, start))
+
+
+def recipe() -> str:
+    """The name of the recipe that fits uploaded styles."""
+    return next(name for features, name in RECIPES.items() if features == settings().fit_features)
 
 
 def size_class(index: VideoIndex, start: StartInput) -> int:

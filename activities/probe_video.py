@@ -24,7 +24,7 @@ def probe_video(start: StartInput) -> Probed:
     system.write_json(layout.JOBS, layout.start_blob(start.job), start)
     known = settings()
     index = system.find_json(layout.JOBS, layout.index_blob(start.job), VideoIndex) or _probe(start, known)
-    _check_limits(start.request.video, index, known)
+    _check_limits(start.video[0], index, known)
     system.write_json(layout.JOBS, layout.index_blob(start.job), index)
     return Probed(
         frames=index.frame_count,
@@ -41,7 +41,7 @@ def _probe(start: StartInput, known: Settings) -> VideoIndex:
         with open_video(start) as source:
             return probe(source, limits=bounds)
     except MediaError as error:
-        raise JobRefused(f"video {start.request.video!r}: {error}") from error
+        raise JobRefused(f"video {start.video[0]!r}: {error}") from error
 
 
 def _check_limits(video: str, index: VideoIndex, known: Settings) -> None:

@@ -49,7 +49,7 @@ def _provenance(publication: PublishInput, plan: Plan, outcomes: list[ChunkOutco
         job=publication.job,
         request=start.request,
         code_version=code_version(),
-        source_etag=start.video_etag,
+        source_etag=start.video[1],
         source_bytes=start.video_bytes,
         source_md5=_source_md5(start),
         style_etag=start.style_etag,
@@ -77,6 +77,6 @@ def _model_name(start: StartInput) -> str | None:
 
 def _source_md5(start: StartInput) -> str | None:
     """Hex MD5 as the uploader's tool stored it with the blob (Azure's Content-MD5), if it did."""
-    blob = data_account().container(layout.VIDEOS).get_blob_client(start.request.video)
+    blob = data_account().container(layout.VIDEOS).get_blob_client(start.video[0])
     stored = blob.get_blob_properties().content_settings.content_md5
     return bytes(stored).hex() if stored else None

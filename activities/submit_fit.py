@@ -27,7 +27,13 @@ def submit_fit(task: TaskRef) -> Submitted:
         source=gpu_tasks.video_source(start),
         index=index,
         style=SourceRef(url=url, etag=etag, size=size),
-        recipe=settings().fit_recipe,
+        recipe=models.recipe(),
+        style_scale=start.request.options.style_scale,
+        size_class=models.size_class(index, start),
+        steps=settings().fit_steps or None,
+        max_seconds=settings().fit_max_seconds,
+        max_style_bytes=settings().max_style_bytes,
+        max_style_pixels=settings().max_style_pixels,
         to=gpu_tasks.destinations(task, layout.MODELS, layout.model_blob(models.model_key(start))),
     )
     return Submitted(state="submitted" if gpu_tasks.hand_over(task, spec) else "ended")

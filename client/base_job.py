@@ -30,7 +30,7 @@ def find(app: FunctionApp, storage: DataStorage, file: Path, base: str | None, c
         if state.result is None or state.status is None:
             continue
         video, style = state.status.video, state.status.style
-        if same.named_alike(video) and same.holds(video):
+        if video is not None and same.named_alike(video) and same.holds(video):
             known = f"videos/{video}, style {style}" if style else f"videos/{video}"
             console.print(f"base: {state.job} ({known})", soft_wrap=True, markup=False)
             return state
@@ -59,6 +59,8 @@ class _SameContent:
 def _checked(state: JobState, same: _SameContent) -> JobState:
     if state.result is None or state.status is None:
         raise JobOutcome(f"--base: job {state.job} is {state.word}; only a finished one has frames to take")
+    if state.status.video is None:
+        raise InvalidInput(f"--base: job {state.job} only fitted a style; it has no frames to take")
     if not same.holds(state.status.video):
         raise InvalidInput(
             f"--base: job {state.job} is of videos/{state.status.video}, whose content is not that of {same.file}"

@@ -45,6 +45,7 @@ def submit(args: Namespace, connection: Connection, console: Console) -> int:
             if frames is not None:
                 base = base_job.find(app, storage, args.file, args.base, console)
                 assert base.status is not None
+                assert base.status.video is not None
                 wanted = submission.ranged(wanted, frames, base.job, base.status.video)
             _upload(wanted, storage, console)
         return _under_way(app, app.start(wanted.body), args, connection, console)
@@ -126,7 +127,7 @@ def _upload(wanted: submission.Submission, storage: DataStorage, console: Consol
     if wanted.style_image is not None and wanted.style_blob is not None:
         _check_style_blob(wanted.style_blob, storage.names(STYLES, f"{wanted.request.style}."))
         _upload_one(storage, wanted.style_image, STYLES, wanted.style_blob, {}, console)
-    if wanted.request.base is None:  # a range's video is its base's, and is there
+    if wanted.request.base is None and wanted.request.video is not None:  # a range's video is its base's, and is there
         metadata = {OPTIONS_METADATA_KEY: wanted.metadata}
         _upload_one(storage, wanted.video, VIDEOS, wanted.request.video, metadata, console)
 

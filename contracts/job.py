@@ -39,7 +39,8 @@ class JobOptions(ScorerOptions):
     `chunk_size` is in frames (None: the planner decides). `max_cost` is in the currency of the node price setting
     (None: no cap). `on_bad_frame` says what happens to a frame that cannot be scored: `fail` the job, `hold` the scored
     frame before, or pass the `source` frame through; never more than `max_bad_frames` of them in the whole video, nor
-    `max_bad_run` one after the other.
+    `max_bad_run` one after the other. `style_scale` enlarges (or shrinks) the strokes and motifs of an uploaded style;
+    a network is fitted for each scale.
     """
 
     chunk_size: int | None = Field(default=None, ge=1)
@@ -48,6 +49,7 @@ class JobOptions(ScorerOptions):
     max_bad_frames: int = Field(default=1_000, ge=0)
     max_bad_run: int = Field(default=300, ge=0)
     max_cost: float | None = Field(default=None, gt=0)
+    style_scale: float = Field(default=1.0, ge=0.25, le=4.0)
 
 
 class JobRequest(Contract):
@@ -58,14 +60,18 @@ class JobRequest(Contract):
 
     `frames` (first, last) scores only those and takes all others from the result of `base`, a finished job of the same
     video.
+
+    With `fit_only` the style's network is fitted and nothing scored; `video` may then be left out: the network is
+    fitted on photographs that the app carries.
     """
 
-    video: BlobName
+    video: BlobName | None = None
     style: StyleName | None = None
     model: Sha256 | None = None
     scorer: Literal["style-transfer", "identity"] = "style-transfer"
     frames: FrameRun | None = None
     base: BatchId | None = None
+    fit_only: bool = False
     options: JobOptions = JobOptions()
 
     @model_validator(mode="after")
@@ -83,13 +89,23 @@ class JobRequest(Contract):
             raise ValueError(f"{given[0]}: given, but scorer 'identity' takes none; leave it out")
         return self
 
-    def job_id(self, video_etag: str, style_version: str | None) -> str:
+    @model_validator(mode="after")
+    def _video_where_needed(self) -> Self:
+        if self.video is None and not self.fit_only:
+            raise ValueError("video: not given; only a request with fit_only does without one")
+        if self.fit_only and (self.style is None or self.scorer != "style-transfer"):
+            raise ValueError("fit_only: needs a style to fit, and scorer 'style-transfer'")
+        if self.fit_only and self.frames is not None:
+            raise ValueError("frames: given, but nothing is scored with fit_only; leave it out")
+        return self
+
+    def job_id(self, video_etag: str | None, style_version: str | None) -> str:
         """The job's id: equal for equal work, so starting it twice is a no-op.
 
         A readable part from the file's name, then 64 bits of a hash over blob name, etag, style version and options.
         """
-        identity = digest(self.model_dump(mode="json"), video_etag.strip('"'), (style_version or "").strip('"'))
-        stem = self.video.rsplit("/", 1)[-1].rsplit(".", 1)[0].lower()
+        identity = digest(self.model_dump(mode="json"), (video_etag or "").strip('"'), (style_version or "").strip('"'))
+        stem = (self.video or self.style or "").rsplit("/", 1)[-1].rsplit(".", 1)[0].lower()
         slug = re.sub(r"[^a-z0-9]+", "-", stem).strip("-")[:24].rstrip("-") or "video"
         return f"{slug}-{identity[:16]}"
 
@@ -105,12 +121,23 @@ class StartInput(Contract):
     job: BatchId
     run: int = Field(default=1, ge=1)
     request: JobRequest
-    video_etag: str
+    video_etag: str | None
     video_bytes: int = Field(ge=0)
     style_etag: str | None = None
     style_blob: str | None = None
     uploader: str = "unknown"
     door: Literal["http", "upload"] = "http"
+
+    @property
+    def video(self) -> tuple[str, str]:
+        """(blob, etag) of the job's video.
+
+        Raises:
+            ValueError: the job only fits a style, without one.
+        """
+        if self.request.video is None or self.video_etag is None:
+            raise ValueError(f"job {self.job} has no video: it only fits style {self.request.style!r}")
+        return self.request.video, self.video_etag
 
 
 def field_errors(error: Any) -> list[dict[str, str]]:

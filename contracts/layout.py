@@ -142,6 +142,16 @@ def timings_blob(job: str, task: str, run: int) -> str:
     return f"{job}/{task}-r{run}.timings.json"
 
 
+def fit_claim_blob(key: str) -> str:
+    """In container `jobs`: which run fits this model (`FitClaim`)."""
+    return f"fits/{key}.json"
+
+
+def model_record_blob(key: str) -> str:
+    """Beside the weights: what they were fitted to (`FittedModel`)."""
+    return f"{key}.json"
+
+
 def model_blob(key: str) -> str:
     return f"{key}.safetensors"
 

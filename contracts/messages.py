@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from contracts.fit import FitProgress
 from contracts.frame_runs import FrameRun
 from contracts.model import SCHEMA_VERSION, BatchId, Contract, SchemaVersion, Sha256
 
@@ -69,7 +70,8 @@ class StageSeconds(Contract):
 
 
 class GpuResult(AboutTask):
-    """How a GPU task ended. `frames` lists the runs it wrote; `output_sha256` is of the uploaded blob.
+    """How a GPU task ended. `frames` lists the runs it wrote; `output_sha256` is of the uploaded blob. `fit` says
+    where a fit ended.
 
     A failure's `cause` is `frame` where `bad_frames` of the source cannot be decoded or scored (trying again cannot
     help, and the rest of the chunk is fine), `job` where no frame of this job can be scored (trying again cannot help
@@ -92,3 +94,4 @@ class GpuResult(AboutTask):
     seconds: StageSeconds = StageSeconds()
     device: str = ""
     peak_memory_bytes: int = Field(default=0, ge=0)
+    fit: FitProgress | None = None

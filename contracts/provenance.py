@@ -28,6 +28,8 @@ class Provenance(Contract):
     style_etag: str | None
     model: str | None
     model_sha256: Sha256 | None
+    model_features: str | None = None
+    model_recipe: str | None = None
     plan: Plan
     encoder: dict[str, Any]
     devices: tuple[str, ...]

@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from contracts.fit import EXTRACTORS
+
 
 class SettingsError(ValueError):
     """A setting is missing or does not parse; the message names it, its value and what is allowed."""
 
 
-def _setting(name: str, default: Any, help: str) -> Any:
-    return field(default=default, metadata={"name": name, "help": help})
+def _setting(name: str, default: Any, help: str, allowed: tuple[str, ...] = ()) -> Any:
+    return field(default=default, metadata={"name": name, "help": help, "allowed": allowed})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +82,15 @@ class Settings:
     guard_seconds: float = _setting(
         "GUARD_SECONDS", 5.0, "Seconds between looks for a job that was terminated from outside"
     )
-    fit_recipe: str = _setting(
-        "FIT_RECIPE", "squeezenet-v1", "Recipe that fits an uploaded style: see gpu_task/recipes.py"
+    fit_features: str = _setting(
+        "FIT_FEATURES",
+        "squeezenet",
+        "What a fit compares a style by: squeezenet, vgg19 (best, for a GPU) or patches (needs no pretrained weights)",
+        EXTRACTORS,
+    )
+    fit_steps: int = _setting("FIT_STEPS", 0, "Steps of a fit; 0 for as many as the extractor's recipe says")
+    fit_max_seconds: float = _setting(
+        "FIT_MAX_SECONDS", 900.0, "Longest fit, in seconds: one that would take longer does fewer steps"
     )
     uploads_source: str = _setting(
         "UPLOADS_SOURCE", "LogsAndContainerScan", "Source of blob events; Flex Consumption requires EventGrid"
@@ -114,6 +123,8 @@ def table() -> list[tuple[str, str, str]]:
 def _parse(spec: dataclasses.Field[Any], environ: Mapping[str, str]) -> Any:
     name, text = spec.metadata["name"], environ[spec.metadata["name"]]
     if isinstance(spec.default, str):
+        if (allowed := spec.metadata["allowed"]) and text not in allowed:
+            raise SettingsError(f"{name} is {text!r}; give one of: {', '.join(allowed)}")
         return text
     kind = int if isinstance(spec.default, int) else float
     try:

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from contracts.fit import FitProgress
 from contracts.ledger import BadRun
 from contracts.model import Contract
 
@@ -19,16 +20,18 @@ class JobStatus(Contract):
     """`seconds_left` is None while nothing has been measured. `cost` counts node time so far, failures included.
 
     `bad_frames` counts frames that were held or passed through; `bad_runs` names the first runs of them.
+    `fit` is there while, and after, a style is fitted for the job.
     """
 
     phase: Phase = "starting"
-    video: str
+    video: str | None
     style: str | None = None
     chunks: int = 0
     chunks_done: int = 0
     frames: int = 0
     frames_done: int = 0
     retries: int = 0
+    fit: FitProgress | None = None
     bad_frames: int = 0
     bad_runs: tuple[BadRun, ...] = Field(default=(), max_length=MOST_BAD_RUNS)
     seconds_left: float | None = None
@@ -39,14 +42,18 @@ class JobStatus(Contract):
 
 
 class JobResult(Contract):
-    """The orchestration's output once it has Completed. Names are blobs of container `outputs`."""
+    """The orchestration's output once it has Completed. Names are blobs of container `outputs`.
+
+    `model` is the key of the fitted network that was used. A job that only fits has nothing but that, and its cost.
+    """
 
     job: str
-    output: str
-    ledger: str
-    provenance: str
-    frames: int
+    model: str | None = None
+    output: str | None = None
+    ledger: str | None = None
+    provenance: str | None = None
+    frames: int = 0
     bad_frames: int = 0
-    output_bytes: int
-    output_sha256: str
+    output_bytes: int = 0
+    output_sha256: str | None = None
     cost: float

@@ -105,15 +105,26 @@ class ScoreSpec(Contract):
 
 
 class FitSpec(Contract):
-    """Fit a style network to `style` on frames of `source` and upload its weights as safetensors."""
+    """Fit a style network to `style` on frames of `source` and upload its weights as safetensors.
+
+    Without a `source` (and its `index`) the photographs that `gpu_task` carries stand in for it. `style_scale` enlarges
+    strokes and motifs; `size_class` is the shorter side, in pixels, of the frames that the network is for. The fit ends
+    after `steps` (None: as many as the recipe says) or `max_seconds`, whichever comes first, with what it has then.
+    """
 
     version: SchemaVersion = SCHEMA_VERSION
     kind: Literal["fit"] = "fit"
     identity: TaskIdentity
-    source: SourceRef
-    index: VideoIndex
+    source: SourceRef | None
+    index: VideoIndex | None
     style: SourceRef
     recipe: str
+    style_scale: float = Field(default=1.0, gt=0)
+    size_class: int = Field(default=480, ge=16)
+    steps: int | None = Field(default=None, ge=1)
+    max_seconds: float = Field(default=900.0, gt=0)
+    max_style_bytes: int = Field(default=64 * 1024**2, ge=1)
+    max_style_pixels: int = Field(default=100_000_000, ge=1)
     to: Destinations
 
 

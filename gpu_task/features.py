@@ -76,5 +76,5 @@ def _torchvision_weights() -> dict[str, Tensor]:
         raise WeightsUnavailableError(
             f"squeezenet: no weights in {cache} and {chosen.url} could not be fetched or used ({error}). Put that "
             "file there, name a safetensors file with --weights, or fit without pretrained weights: "
-            "FIT_RECIPE=patches-v1 in the app's settings, --features patches by hand"
+            "FIT_FEATURES=patches in the app's settings, --features patches by hand"
         ) from error

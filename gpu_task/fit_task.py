@@ -1,5 +1,6 @@
 """Fits a style on the source's own frames and uploads the weights."""
 
+import dataclasses
 import hashlib
 import logging
 from pathlib import Path
@@ -9,6 +10,7 @@ import torch
 from contracts.task_spec import FitSpec
 from gpu_task import blobs, outcome
 from gpu_task.devices import best_device, describe, peak_memory_bytes
+from gpu_task.failures import HopelessError
 from gpu_task.machine import Machine
 from gpu_task.objectives import make_objective
 from gpu_task.progress import Progress
@@ -28,12 +30,16 @@ LOG_EVERY = 100  # steps
 def fit_style(spec: FitSpec, folder: Path, timings: Timings, machine: Machine) -> outcome.Written:
     """Progress counts optimiser steps; `score` seconds are those of the fit itself."""
     recipe = find_recipe(spec.recipe)
+    if spec.steps is not None:
+        recipe = dataclasses.replace(recipe, steps=spec.steps)
     device = best_device()
     machine.device = describe(device)
     timings.started()
     with timings.stage("download"):
         painting = blobs.download_source(spec.style, MAX_BYTES)
     style = read_style_image(painting, blobs.label(spec.style.url), recipe.style_size)
+    if spec.source is None or spec.index is None:
+        raise HopelessError("source: not given, and this version carries no frames of its own")
     source = RangedReader(blobs.range_reader(spec.source), spec.source.size, name=blobs.label(spec.source.url))
     with timings.stage("decode"):
         frames = sample_frames(source, spec.index)
@@ -47,7 +53,7 @@ def fit_style(spec: FitSpec, folder: Path, timings: Timings, machine: Machine) -
             if report.step % LOG_EVERY == 0:
                 log.info("%s", report)
 
-        network = fit(frames, objective, recipe, device, on_step)
+        network = fit(frames, objective, recipe, device, on_step, max_seconds=spec.max_seconds)
     machine.peak_memory_bytes = peak_memory_bytes(device)
     path = folder / "model.safetensors"
     notes = {"recipe": recipe.name, "style_sha256": hashlib.sha256(painting).hexdigest(), "features": recipe.features}

@@ -52,11 +52,13 @@ def fit(
     device: torch.device,
     on_step: Callable[[StepReport], None] | None = None,
     start: StyleNetwork | None = None,
+    max_seconds: float = math.inf,
 ) -> StyleNetwork:
     """Trains a network on `frames` (each [H, W, 3]) for `recipe.steps` steps and returns it in eval mode.
 
     `start` is fitted further in place of a fresh network. The same frames, recipe, kind of machine and torch version
-    give the same weights.
+    give the same weights, unless `max_seconds` comes first: then it does fewer steps, and its learning rate falls
+    sooner, so that what it has at the end is finished too.
 
     Raises:
         ValueError: no frames.
@@ -68,13 +70,20 @@ def fit(
     random = torch.Generator().manual_seed(recipe.seed)
     network = (start or StyleNetwork()).to(device).train()
     optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99))
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, recipe.steps))
     tensors = [to_tensor(frame) for frame in frames]
     began = time.perf_counter()
     for step in range(1, recipe.steps + 1):
+        done = max((step - 1) / recipe.steps, (time.perf_counter() - began) / max_seconds)
+        if done >= 1:
+            log.warning(
+                "%.0f seconds are over after %d of %d steps: the fit ends here", max_seconds, step - 1, recipe.steps
+            )
+            break
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * learning_rate_factor(step, done)
         view = draw_squares(tensors, recipe, random).to(device)
         style, content, calm, smooth = _losses(network, objective, view, recipe, random)
-        calming = recipe.consistency * consistency_ramp(step, recipe.steps)
+        calming = recipe.consistency * consistency_ramp(done)
         loss = style + recipe.content * content + calming * calm + recipe.variation * smooth
         if not torch.isfinite(loss):
             raise FitDivergedError(f"step {step} of {recipe.steps}: the loss is {loss.item()}")
@@ -82,7 +91,6 @@ def fit(
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_CLIP)
         optimizer.step()
-        schedule.step()
         if on_step:
             on_step(StepReport(step, style.item(), content.item(), calm.item(), time.perf_counter() - began))
     return network.eval()
@@ -105,15 +113,15 @@ def _losses(
     return parts.style, parts.content, inconsistency(output, calm_output, (rows, columns)), total_variation(output)
 
 
-def learning_rate_factor(step: int, steps: int) -> float:
-    """Linear warm-up, then a cosine down to FINAL_RATE."""
-    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
-    return min(1.0, (step + 1) / WARM_UP_STEPS) * (FINAL_RATE + (1 - FINAL_RATE) * cosine)
+def learning_rate_factor(step: int, done: float) -> float:
+    """Linear warm-up over the first steps, then a cosine down to FINAL_RATE; `done` is the part of the fit so far."""
+    cosine = 0.5 * (1 + math.cos(math.pi * done))
+    return min(1.0, step / WARM_UP_STEPS) * (FINAL_RATE + (1 - FINAL_RATE) * cosine)
 
 
-def consistency_ramp(step: int, steps: int) -> float:
+def consistency_ramp(done: float) -> float:
     """0 to 1 over the first part of a fit: asked to be calm before it can paint, a network settles on plain grey."""
-    return min(1.0, step / (CONSISTENCY_RAMP * steps))
+    return min(1.0, done / CONSISTENCY_RAMP)
 
 
 def draw_squares(frames: Sequence[Tensor], recipe: Recipe, random: torch.Generator) -> Tensor:

@@ -40,7 +40,7 @@ def score_video(ctx: OrchestrationContext, payload: dict[str, Any]) -> Step[dict
         yield from _end(ctx, start, reason)
         raise JobFailed(reason) from None
     yield from _end(ctx, start, None)
-    board.finished(result.output)
+    board.finished(result)
     return result.model_dump(mode="json")
 
 

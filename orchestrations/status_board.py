@@ -6,7 +6,7 @@ from durabletask.task import OrchestrationContext
 
 from contracts.job import StartInput
 from contracts.plan import node_cost
-from contracts.status import JobStatus, Phase
+from contracts.status import JobResult, JobStatus, Phase
 from contracts.steps import ChunkReport, Planned, Policy, Probed
 
 
@@ -48,8 +48,8 @@ class StatusBoard:
             cost=self.cost(self._fit.seconds + total.seconds),
         )
 
-    def finished(self, output: str) -> None:
-        self._show(phase="finished", output=output, seconds_left=0.0)
+    def finished(self, result: JobResult) -> None:
+        self._show(phase="finished", output=result.output, seconds_left=0.0)
 
     def failed(self, reason: str) -> None:
         self._show(phase="failed", reason=reason[:4_000], seconds_left=None)

@@ -77,7 +77,7 @@ def _require_same_input(last: StartInput) -> None:
     except BadRequest as error:
         raise Conflict(*_first(error.errors)) from None
     if today.video_etag != last.video_etag:
-        raise Conflict("video", last.request.video, f"it was replaced since the job began; {REMEDY}")
+        raise Conflict("video", last.request.video or "", f"it was replaced since the job began; {REMEDY}")
     if (today.style_blob, today.style_etag) != (last.style_blob, last.style_etag):
         name = last.style_blob or last.request.style or ""
         raise Conflict("style", name, f"it was replaced since the job began; {REMEDY}")

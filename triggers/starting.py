@@ -40,8 +40,8 @@ def resolve(request: JobRequest) -> StartInput:
         BadRequest: the video or the style does not exist, is over a limit, or cannot be what it should.
     """
     style = pin_style(request.style) if request.style else None
-    etag, size = _video(request.video)
-    if problems := base_problems(request, etag):
+    etag, size = _video(request.video) if request.video is not None else (None, 0)
+    if etag is not None and (problems := base_problems(request, etag)):
         raise BadRequest(problems)
     return StartInput(
         job=request.job_id(etag, style.version if style else None),
@@ -100,7 +100,7 @@ def start(client: df.SyncDurableFunctionsClient, pinned: StartInput, *, restart:
     system_account().write_json(layout.JOBS, layout.start_blob(pinned.job), pinned)
     _schedule(client, ORCHESTRATION, pinned.job, pinned)
     _start_guard(client, pinned)
-    log.info("job %s started, run %d: %s", pinned.job, pinned.run, pinned.request.video)
+    log.info("job %s started, run %d: %s", pinned.job, pinned.run, pinned.request.video or pinned.request.style)
     return pinned.job
 
 

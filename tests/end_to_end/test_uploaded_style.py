@@ -28,7 +28,7 @@ def painting(tmp_path: Path) -> Path:
 def test_a_painting_is_fitted_once_and_its_weights_are_reused(
     new_stack: Callable[..., LocalStack], clip: Path, painting: Path, tmp_path: Path
 ) -> None:
-    stack = new_stack(nodes=1, settings={"FIT_RECIPE": "patches-draft"})
+    stack = new_stack(nodes=1, settings={"FIT_FEATURES": "patches", "FIT_STEPS": "40"})
     with painting.open("rb") as file:
         stack.data.get_blob_client("styles", "strokes.png").upload_blob(file)
     stack.upload(clip, "first.mp4")
@@ -53,7 +53,7 @@ def test_a_painting_is_fitted_once_and_its_weights_are_reused(
 def test_a_picture_that_is_cut_off_fails_the_job_with_a_reason_and_no_picture_is_refused_at_the_door(
     new_stack: Callable[..., LocalStack], clip: Path
 ) -> None:
-    stack = new_stack(nodes=1, settings={"FIT_RECIPE": "patches-draft", "MAX_ATTEMPTS": "1"})
+    stack = new_stack(nodes=1, settings={"FIT_FEATURES": "patches", "FIT_STEPS": "40", "MAX_ATTEMPTS": "1"})
     stack.data.get_blob_client("styles", "broken.jpg").upload_blob(picture("JPEG")[:2_000])
     stack.data.get_blob_client("styles", "text.jpg").upload_blob(b"this is not a picture")
     stack.upload(clip, "clip.mp4")

@@ -71,7 +71,7 @@ def test_the_same_recipe_gives_the_same_weights_and_another_seed_others(style: n
 
 
 def test_learning_rate_warms_up_and_cools_down() -> None:
-    factors = [learning_rate_factor(step, 1000) for step in range(1001)]
+    factors = [learning_rate_factor(step, step / 1000) for step in range(1, 1001)]
 
     assert factors[0] < 0.1
     assert max(factors) > 0.99
@@ -79,7 +79,7 @@ def test_learning_rate_warms_up_and_cools_down() -> None:
 
 
 def test_consistency_is_always_asked_for_and_more_and_more_so() -> None:
-    ramp = [consistency_ramp(step, 100) for step in (1, 20, 40, 100)]
+    ramp = [consistency_ramp(done) for done in (0.01, 0.2, 0.4, 1)]
 
     assert ramp == [0.025, 0.5, 1, 1]
 

@@ -55,7 +55,7 @@ class Remains:
 
 @pytest.fixture(scope="module")
 def remains(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Iterator[Remains]:
-    settings = {"MAX_ATTEMPTS": "2", "FIT_RECIPE": "patches-draft"}
+    settings = {"MAX_ATTEMPTS": "2", "FIT_FEATURES": "patches", "FIT_STEPS": "40"}
     with KeyedStack(tmp_path_factory.mktemp("stack"), slots=1, settings=settings) as stack:
         left = Remains(stack, evidence.secrets(stack))
         _live(left, clip)
