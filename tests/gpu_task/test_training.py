@@ -81,7 +81,7 @@ def test_learning_rate_warms_up_and_cools_down() -> None:
 def test_consistency_is_always_asked_for_and_more_and_more_so() -> None:
     ramp = [consistency_ramp(done) for done in (0.01, 0.2, 0.4, 1)]
 
-    assert ramp == [0.025, 0.5, 1, 1]
+    assert ramp == pytest.approx([0.025, 0.5, 1, 1])
 
 
 def test_squares_are_cut_from_frames_smaller_than_the_crop_too() -> None:
