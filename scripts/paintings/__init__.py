@@ -1,0 +1,1 @@
+"""Paintings made by programs, for styles that are the repository's own: `python -m scripts.paintings`."""
