@@ -22,6 +22,7 @@ from client.errors import (
 )
 from client.job_state import JobState
 from contracts.deadletter import DeadLetter
+from contracts.fit import FittedModel
 
 # Connecting is quick or it fails; an answer may have to wait for a cold start of the app.
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
@@ -37,9 +38,13 @@ class Started:
 
 @dataclass(frozen=True)
 class Style:
+    """`models` are the networks fitted to it; `told` is all that the app tells."""
+
     name: str
     title: str
     kind: str
+    models: tuple[FittedModel, ...]
+    told: dict[str, Any]
 
 
 class FunctionApp:
@@ -100,7 +105,7 @@ class FunctionApp:
 
     def styles(self) -> list[Style]:
         payload = self._expect(self._call("GET", "/api/styles"), 200).json()
-        return [Style(entry["name"], entry["title"], entry["kind"]) for entry in payload["styles"]]
+        return [_style(entry) for entry in payload["styles"]]
 
     def dead_letters(self, top: int) -> list[DeadLetter]:
         """Newest first, without their bodies."""
@@ -168,6 +173,14 @@ def _checked(job: str) -> str:
 def _started(response: httpx.Response) -> Started:
     payload = response.json()
     return Started(job=payload["id"], status_url=payload["statusQueryGetUri"])
+
+
+def _style(entry: dict[str, Any]) -> Style:
+    try:
+        models = tuple(FittedModel.model_validate(model) for model in entry.get("models", ()))
+        return Style(entry["name"], entry["title"], entry["kind"], models, entry)
+    except (KeyError, ValidationError) as error:
+        raise AppError(f"the app tells of a style in a way this client does not know: {error}", 200) from error
 
 
 def _letter(payload: dict[str, Any]) -> DeadLetter:

@@ -27,7 +27,7 @@ def find(app: FunctionApp, storage: DataStorage, file: Path, base: str | None, c
     if base is not None:
         return _checked(app.job(base), same)
     for state in app.jobs(MOST_JOBS):
-        if state.result is None or state.status is None:
+        if state.result is None or state.only_fitted or state.status is None:
             continue
         video, style = state.status.video, state.status.style
         if video is not None and same.named_alike(video) and same.holds(video):
@@ -59,7 +59,7 @@ class _SameContent:
 def _checked(state: JobState, same: _SameContent) -> JobState:
     if state.result is None or state.status is None:
         raise JobOutcome(f"--base: job {state.job} is {state.word}; only a finished one has frames to take")
-    if state.status.video is None:
+    if state.only_fitted or state.status.video is None:
         raise InvalidInput(f"--base: job {state.job} only fitted a style; it has no frames to take")
     if not same.holds(state.status.video):
         raise InvalidInput(

@@ -32,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--key", metavar="KEY", help="the app's function key ($ATELIER_KEY)")
     parsers = root.add_subparsers(required=True, metavar="COMMAND")
     _add_submit(parsers)
+    _add_fit(parsers)
 
     status = _add(parsers, "status", commands.status, "where a job is")
     status.add_argument("job", metavar="JOB")
@@ -44,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     listing = _add(parsers, "list", commands.list_jobs, "jobs, newest first")
     listing.add_argument("--top", type=int, default=50, metavar="N", help="at most N (default 50)")
 
-    _add(parsers, "styles", commands.styles, "the styles there are")
+    _add(parsers, "styles", commands.styles, "the styles there are, and what is fitted for them")
 
     download = _add(parsers, "download", commands.download, "fetch a finished job's video, ledger and provenance")
     download.add_argument("job", metavar="JOB")
@@ -72,6 +73,7 @@ def _add_submit(parsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     submit.add_argument("--scorer", choices=SCORERS, default=SCORERS[0], help=f"default {SCORERS[0]}")
     submit.add_argument("--chunk-size", type=int, metavar="FRAMES", help="frames per GPU task (default: planned)")
     submit.add_argument("--max-dimension", type=int, metavar="PIXELS", help="longer side of the result, at most")
+    _add_style_scale(submit)
     submit.add_argument("--strength", type=float, metavar="0..1", help="0 is the source, 1 the full style (default)")
     submit.add_argument("--keep-color", action="store_true", default=None, help="keep the source's colours")
     submit.add_argument("--max-cost", type=float, metavar="AMOUNT", help="refuse a job that is planned to cost more")
@@ -88,6 +90,25 @@ def _add_submit(parsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     part.add_argument("--base", metavar="JOB", help="take all others from its result (default: the newest of FILE)")
     submit.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="any option, by its name")
     _add_watch(submit)
+
+
+def _add_fit(parsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    fit = _add(parsers, "fit", commands.fit, "fit a network to a painting of your own, before any video is scored")
+    fit.add_argument("style", metavar="IMAGE|NAME", help="a .jpg or .png file, or the name of an uploaded style")
+    fit.add_argument("--video", type=Path, metavar="FILE", help="fit on frames of it (default: on photographs)")
+    _add_style_scale(fit)
+    fit.add_argument("--max-dimension", type=int, metavar="PIXELS", help="as it will be given to submit")
+    fit.add_argument("--watch", action="store_true", help="show progress until the fit has ended")
+    fit.set_defaults(out=None)
+
+
+def _add_style_scale(subparser: argparse.ArgumentParser) -> None:
+    subparser.add_argument(
+        "--style-scale",
+        type=float,
+        metavar="FACTOR",
+        help="larger or smaller strokes, 0.25 to 4 (default 1); a network is fitted for each",
+    )
 
 
 def _add_dead_letters(parsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

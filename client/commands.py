@@ -3,7 +3,6 @@
 from argparse import Namespace
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +16,17 @@ from client.job_state import JobState
 from client.progress import job_reporter, transfer
 from client.storage import DataStorage, digest_file
 from client.watch import Stopwatch, follow
+from contracts.fit import FittedModel
 from contracts.job import OPTIONS_METADATA_KEY
 from contracts.layout import OUTPUTS, STYLES, VIDEOS, style_name
 from contracts.status import JobResult
 
 Command = Callable[[Namespace, Connection, Console], int]
 
+FIT_FLAGS = ("style_scale", "max_dimension")
 OPTION_FLAGS = (
-    *("chunk_size", "max_dimension", "strength", "keep_color", "max_cost"),
+    *FIT_FLAGS,
+    *("chunk_size", "strength", "keep_color", "max_cost"),
     *("on_bad_frame", "max_bad_frames", "max_bad_run"),
 )
 EXIT_CODES = {"failed": 1, "cancelled": 1}
@@ -51,6 +53,16 @@ def submit(args: Namespace, connection: Connection, console: Console) -> int:
         return _under_way(app, app.start(wanted.body), args, connection, console)
 
 
+def fit(args: Namespace, connection: Connection, console: Console) -> int:
+    options = {name: value for name in FIT_FLAGS if (value := getattr(args, name)) is not None}
+    wanted = submission.build_fit(args.style, args.video, options)
+    with FunctionApp(connection) as app:
+        _check_style(wanted, app.styles())
+        with closing(DataStorage(connection)) as storage:
+            _upload(wanted, storage, console)
+        return _under_way(app, app.start(wanted.body), args, connection, console)
+
+
 def retry(args: Namespace, connection: Connection, console: Console) -> int:
     with FunctionApp(connection) as app:
         return _under_way(app, app.retry(args.job), args, connection, console)
@@ -60,7 +72,7 @@ def status(args: Namespace, connection: Connection, console: Console) -> int:
     with FunctionApp(connection) as app:
         if args.watch or args.out:
             return _watch(app, args.job, lambda: app.job(args.job), args, connection, console)
-        return _tell(app.job(args.job), args)
+        return _tell(app, app.job(args.job), args)
 
 
 def list_jobs(args: Namespace, connection: Connection, console: Console) -> int:
@@ -77,7 +89,7 @@ def styles(args: Namespace, connection: Connection, console: Console) -> int:
     with FunctionApp(connection) as app:
         known = app.styles()
     if args.json:
-        report.print_json({"styles": [asdict(style) for style in known]})
+        report.print_json({"styles": [style.told for style in known]})
     else:
         report.print_styles(known)
     return 0
@@ -86,10 +98,10 @@ def styles(args: Namespace, connection: Connection, console: Console) -> int:
 def download(args: Namespace, connection: Connection, console: Console) -> int:
     with FunctionApp(connection) as app:
         state = app.job(args.job)
-    if state.result is None:
-        because = f" ({state.reason})" if state.reason else ""
-        raise JobOutcome(f"job {state.job} is {state.word}: nothing to download{because}")
-    return _tell(state, args, _fetch(state.result, args.out, connection, console))
+        if state.result is None:
+            because = f" ({state.reason})" if state.reason else ""
+            raise JobOutcome(f"job {state.job} is {state.word}: nothing to download{because}")
+        return _tell(app, state, args, _fetch(state.result, args.out, connection, console))
 
 
 def cancel(args: Namespace, connection: Connection, console: Console) -> int:
@@ -105,12 +117,21 @@ def cancel(args: Namespace, connection: Connection, console: Console) -> int:
 
 
 def _check_style(wanted: submission.Submission, known: list[Style]) -> None:
-    name = wanted.request.style
+    request, image, name = wanted.request, wanted.style_image, wanted.request.style
     kinds = {style.name: style.kind for style in known}
-    if wanted.style_image is None and name is not None and name not in kinds:
-        raise InvalidInput(f"--style: there is no style {name!r}; there are {', '.join(sorted(kinds)) or 'none'}")
-    if wanted.style_image is not None and kinds.get(name or "") == "builtin":
-        raise InvalidInput(f"--style: {name!r} is a built-in style; rename {wanted.style_image.name} to use your image")
+    if image is None and name is not None and name not in kinds:
+        raise InvalidInput(f"there is no style {name!r}; there are {', '.join(sorted(kinds)) or 'none'}")
+    if kinds.get(name or "") != "builtin":
+        return
+    if image is not None:
+        raise InvalidInput(f"{name!r} is a built-in style; rename {image.name} to use your image")
+    if request.fit_only:
+        raise InvalidInput(f"{name!r} is a built-in style, fitted already: use it with submit FILE --style {name}")
+    if request.options.style_scale != 1.0:
+        raise InvalidInput(
+            f"--style-scale {request.options.style_scale:g}: {name!r} is a built-in style, fitted for its own scale; "
+            "leave it out, or give an image of your own with --style"
+        )
 
 
 def _under_way(app: FunctionApp, started: Started, args: Namespace, connection: Connection, console: Console) -> int:
@@ -120,23 +141,23 @@ def _under_way(app: FunctionApp, started: Started, args: Namespace, connection: 
     state = app.poll(started.status_url)
     if not state.has_ended:
         console.print(f"look again with: python -m client status {started.job} --watch", soft_wrap=True)
-    return _tell(state, args)
+    return _tell(app, state, args)
 
 
 def _upload(wanted: submission.Submission, storage: DataStorage, console: Console) -> None:
     if wanted.style_image is not None and wanted.style_blob is not None:
         _check_style_blob(wanted.style_blob, storage.names(STYLES, f"{wanted.request.style}."))
         _upload_one(storage, wanted.style_image, STYLES, wanted.style_blob, {}, console)
-    if wanted.request.base is None and wanted.request.video is not None:  # a range's video is its base's, and is there
-        metadata = {OPTIONS_METADATA_KEY: wanted.metadata}
-        _upload_one(storage, wanted.video, VIDEOS, wanted.request.video, metadata, console)
+    video, blob = wanted.video, wanted.request.video
+    if wanted.request.base is None and video is not None and blob is not None:  # a range's video is there already
+        _upload_one(storage, video, VIDEOS, blob, {OPTIONS_METADATA_KEY: wanted.metadata}, console)
 
 
 def _check_style_blob(blob: str, present: list[str]) -> None:
     """A style is found by its name alone, so two files of one name would leave open which of them is meant."""
     for other in present:
         if other != blob and style_name(other) is not None:
-            raise InvalidInput(f"--style: styles/{other} has the same name as {blob}; rename your image")
+            raise InvalidInput(f"styles/{other} has the same name as {blob}; rename your image")
 
 
 def _upload_one(
@@ -173,12 +194,21 @@ def _watch(
     if state.word == "cancelled":
         state = app.job(job)  # Durable's own status knows nothing of what was spent
     files = _fetch(state.result, args.out, connection, console) if args.out and state.result else []
-    return _tell(state, args, files, {name: round(seconds, 3) for name, seconds in stopwatch.seconds.items()})
+    return _tell(app, state, args, files, {name: round(seconds, 3) for name, seconds in stopwatch.seconds.items()})
 
 
 def _fetch(result: JobResult, folder: Path, connection: Connection, console: Console) -> list[Path]:
-    """Download what a finished job published: the video last, so that its presence means that all is there."""
-    wanted = [(result.ledger, None), (result.provenance, None), (result.output, result.output_sha256)]
+    """Download what a finished job published: the video last, so that its presence means that all is there.
+
+    Raises:
+        JobOutcome: it only fitted a style.
+    """
+    if result.output is None:
+        raise JobOutcome(
+            f"job {result.job} only fitted a style: there is no video to fetch; its model is {result.model}"
+        )
+    published = [(result.ledger, None), (result.provenance, None), (result.output, result.output_sha256)]
+    wanted = [(blob, sha256) for blob, sha256 in published if blob is not None]
     storage = DataStorage(connection)
     paths: list[Path] = []
     try:
@@ -193,13 +223,28 @@ def _fetch(result: JobResult, folder: Path, connection: Connection, console: Con
 
 
 def _tell(
-    state: JobState, args: Namespace, files: list[Path] | None = None, seconds: dict[str, float] | None = None
+    app: FunctionApp,
+    state: JobState,
+    args: Namespace,
+    files: list[Path] | None = None,
+    seconds: dict[str, float] | None = None,
 ) -> int:
+    model = _fitted(app, state)
     if args.json:
         extra: dict[str, Any] = {"files": [str(path) for path in files or []], "phase_seconds": seconds or {}}
-        report.print_json(report.as_json(state) | extra)
+        report.print_json(report.as_json(state) | {"fitted": model and model.model_dump(mode="json")} | extra)
+    elif state.only_fitted:
+        report.print_fit(state, model, vars(args).get("max_dimension"), vars(args).get("video"))
     else:
         report.print_state(state)
         for path in files or []:
             print(f"  {path}")
     return EXIT_CODES.get(state.word, 0)
+
+
+def _fitted(app: FunctionApp, state: JobState) -> FittedModel | None:
+    """What the app knows of the network of a job that only fitted."""
+    if state.result is None or not state.only_fitted:
+        return None
+    key = state.result.model
+    return next((model for style in app.styles() for model in style.models if model.key == key), None)

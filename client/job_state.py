@@ -37,6 +37,11 @@ class JobState:
     def has_ended(self) -> bool:
         return self.word in ("finished", "failed", "cancelled")
 
+    @property
+    def only_fitted(self) -> bool:
+        """Whether the job has finished and left a fitted network, and no video."""
+        return self.result is not None and self.result.output is None
+
     @classmethod
     def parse(cls, payload: dict[str, Any]) -> "JobState":
         """Read `{"job" or "instanceId", "runtimeStatus", "customStatus", "output", ...}`.

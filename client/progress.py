@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, Task, TaskID, TextColumn, TransferSpeedColumn
 from rich.text import Text
 
-from client import bad_frames
+from client import bad_frames, fitted
+from client.clock import clock
 from client.job_state import JobState
 from client.storage import Progress as TransferProgress
 from client.watch import Observation, Reporter
@@ -21,32 +22,41 @@ class _SpeedColumn(TransferSpeedColumn):
         return super().render(task) if task.finished_speed or task.speed else Text("")
 
 
-def clock(seconds: float) -> str:
-    """`1:02:03`, or `2:03` under an hour."""
-    minutes, left = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
+# The parts of a progress line, in its order.
+BLANK = {"phase": "", "fit": "", "chunks": "", "frames": "", "rate": "", "left": ""}
 
 
 def describe(observation: Observation) -> dict[str, Any]:
     """The parts of a progress line; empty where nothing is known yet."""
     state, status = observation.state, observation.state.status
     if status is None:
-        return {"phase": state.word, "chunks": "", "frames": "", "rate": "", "left": ""}
+        return BLANK | {"phase": state.word}
+    if fit := fitted.under_way(state):
+        return BLANK | {
+            "phase": fitted.phase(fit),
+            "fit": fitted.step(fit),
+            "left": _left(fit.seconds_left, observation),
+        }
+    if state.only_fitted:
+        return BLANK | {"phase": state.word, "left": _left(None, observation)}
     ended = state.has_ended
     scoring = status.phase == "scoring" and not ended
     retries = f", {status.retries} retried" if status.retries else ""
-    left = status.seconds_left
-    return {
+    return BLANK | {
         "phase": state.word if ended else status.phase,
         "chunks": f"{status.chunks_done}/{status.chunks} chunks{retries}" if status.chunks else "",
         "frames": f"{status.frames_done}/{status.frames} frames" if status.frames else "",
         "rate": f"{observation.rate:.1f} frames/s" if observation.rate and scoring else "",
-        "left": f"{clock(left)} left" if left and not ended else f"{clock(observation.elapsed)} so far",
+        "left": _left(None if ended else status.seconds_left, observation),
     }
 
 
-# Off a terminal, a count of frames is worth a new line this often; a change of phase or of chunks always is.
+def _left(seconds: float | None, observation: Observation) -> str:
+    return f"{clock(seconds)} left" if seconds else f"{clock(observation.elapsed)} so far"
+
+
+# Off a terminal, a count of frames or of a fit's steps is worth a new line this often; a change of phase or of chunks
+# always is.
 LINE_SECONDS = 10.0
 
 
@@ -77,8 +87,8 @@ class LineReporter:
         self._warn(observation.state)
         parts = describe(observation)
         self._was_silent = False
-        changed = {name for name in ("phase", "chunks", "frames") if parts[name] != self._last.get(name)}
-        if changed - {"frames"} or (changed and observation.elapsed - self._last_at >= LINE_SECONDS):
+        changed = {name for name in ("phase", "fit", "chunks", "frames") if parts[name] != self._last.get(name)}
+        if changed - {"frames", "fit"} or (changed and observation.elapsed - self._last_at >= LINE_SECONDS):
             self._last, self._last_at = parts, observation.elapsed
             self._console.print(", ".join(part for part in parts.values() if part), soft_wrap=True)
 
@@ -89,7 +99,7 @@ class LineReporter:
 
 
 class BarReporter:
-    """One live line."""
+    """One live line: its bar runs over the steps of a fit, then over frames."""
 
     def __init__(self, progress: Progress, task: TaskID) -> None:
         self._progress = progress
@@ -98,12 +108,18 @@ class BarReporter:
 
     def show(self, observation: Observation) -> None:
         self._warn(observation.state)
-        status = observation.state.status
-        total, done = (status.frames or None, status.frames_done) if status else (None, 0)
+        total, done = _amount(observation.state)
         self._progress.update(self._task, total=total, completed=done, **describe(observation))
 
     def silent(self, seconds: float) -> None:
         self._progress.update(self._task, left=f"the app does not answer ({clock(seconds)})")
+
+
+def _amount(state: JobState) -> tuple[int | None, int]:
+    """(total, done) of what the job is at; None where it cannot be told yet."""
+    if fit := fitted.under_way(state):
+        return fit.steps, fit.step
+    return (state.status.frames or None, state.status.frames_done) if state.status else (None, 0)
 
 
 @contextmanager
@@ -111,9 +127,9 @@ def job_reporter(console: Console, job: str) -> Iterator[Reporter]:
     if not console.is_terminal:
         yield LineReporter(console)
         return
-    fields = [TextColumn("{task.fields[" + name + "]}") for name in ("frames", "chunks", "rate", "left")]
+    fields = [TextColumn("{task.fields[" + name + "]}") for name in ("fit", "frames", "chunks", "rate", "left")]
     with Progress(TextColumn("{task.fields[phase]}", style="bold"), BarColumn(), *fields, console=console) as progress:
-        blank: dict[str, Any] = {"phase": "starting", "frames": "", "chunks": "", "rate": "", "left": ""}
+        blank: dict[str, Any] = BLANK | {"phase": "starting"}
         yield BarReporter(progress, progress.add_task(job, total=None, **blank))
 
 
@@ -133,7 +149,7 @@ def transfer(console: Console, title: str) -> Iterator[TransferProgress]:
 def one_line(state: JobState) -> str:
     """A job in one line, without a rate."""
     parts = describe(Observation(state, None, 0.0))
-    known = [parts["phase"], parts["frames"], parts["chunks"]]
-    if state.status is not None and state.status.seconds_left is not None and not state.has_ended:
+    known = [parts["phase"], parts["fit"], parts["frames"], parts["chunks"]]
+    if parts["left"].endswith(" left"):  # the time so far is not known here
         known.append(parts["left"])
     return f"{state.job}: {', '.join(part for part in known if part)}"

@@ -1,20 +1,23 @@
 """What the client says on stdout: text for people, one JSON object for machines (always the last line)."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from client import bad_frames
+from client import bad_frames, fitted
 from client.api import Style
 from client.job_state import JobState
 from client.progress import one_line
+from contracts.fit import FittedModel
 
 
 def as_json(state: JobState) -> dict[str, Any]:
-    """`output`, `ledger` and `provenance` are blobs of container `outputs`; null until the job has finished."""
+    """`output`, `ledger` and `provenance` are blobs of container `outputs`; null until the job has finished, and for
+    one that only fits. `fit` is how far the fit is or came."""
     status, result = state.status, state.result
     return {
         "job": state.job,
@@ -31,6 +34,8 @@ def as_json(state: JobState) -> dict[str, Any]:
         "bad_runs": [run.model_dump(mode="json") for run in bad_frames.runs(state)],
         "seconds_left": status.seconds_left if status else None,
         "cost": result.cost if result else (status.cost if status else 0.0),
+        "fit": status.fit.model_dump(mode="json") if status and status.fit else None,
+        "model": result.model if result else None,
         "output": result.output if result else None,
         "ledger": result.ledger if result else None,
         "provenance": result.provenance if result else None,
@@ -59,6 +64,22 @@ def print_state(state: JobState) -> None:
         print(f"  to fetch it: python -m client download {state.job} --out DIR")
 
 
+def print_fit(state: JobState, model: FittedModel | None, max_dimension: int | None, video: Path | None) -> None:
+    """A job that only fitted, and how to go on."""
+    assert state.result is not None
+    print(one_line(state))
+    print(f"  model: {state.result.model}")
+    style, scale = state.status.style if state.status else None, 1.0
+    if model is not None:
+        print(f"  fitted: {fitted.ended(model)}")
+        if model.job != state.job:
+            print(f"  it was there already: job {model.job} fitted it on {model.fitted_at[:16]}")
+        print(f"  for: {fitted.suits(model)}")
+        style, scale = model.style, model.style_scale
+    if style is not None:
+        print(f"  to use it: {fitted.submit_command(style, scale, max_dimension, video)}")
+
+
 def print_jobs(states: list[JobState]) -> None:
     if not states:
         print("no jobs yet")
@@ -66,12 +87,21 @@ def print_jobs(states: list[JobState]) -> None:
     table = Table("job", "status", "frames", "not scored", "style", "begun", "reason", box=None, pad_edge=False)
     for state in states:
         status = state.status
-        frames = f"{status.frames_done}/{status.frames}" if status else ""
+        frames = _extent(state)
         style = (status.style if status else None) or ""
         bad = str(bad_frames.count(state) or "")
         cells = (state.job, state.word, frames, bad, style, (state.created or "")[:19], state.reason or "")
         table.add_row(*map(Text, cells))
     print_table(table)
+
+
+def _extent(state: JobState) -> str:
+    """How far a job is: in frames, or in steps while it fits."""
+    if fit := fitted.under_way(state):
+        return f"fit {fit.step}/{fit.steps}"
+    if state.only_fitted:
+        return "fit only"
+    return f"{state.status.frames_done}/{state.status.frames}" if state.status and state.status.frames else ""
 
 
 def print_table(table: Table) -> None:
@@ -82,7 +112,9 @@ def print_table(table: Table) -> None:
 
 def print_styles(styles: list[Style]) -> None:
     if not styles:
-        print("no styles: upload one with `submit FILE --style IMAGE`")
+        print("no styles: upload one with `fit IMAGE`, or with `submit FILE --style IMAGE`")
     width = max((len(style.name) for style in styles), default=0)
     for style in styles:
         print(f"{style.name:<{width}}  {style.kind:<8}  {style.title}")
+        for model in style.models:
+            print(f"{'':<{width}}  fitted: {fitted.listed(model)}")

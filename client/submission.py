@@ -22,7 +22,7 @@ IMAGE_SIGNATURES = {".jpg": b"\xff\xd8\xff", ".jpeg": b"\xff\xd8\xff", ".png": b
 class Submission:
     """`style_image` is a file to be uploaded as blob `style_blob` of container `styles`, or None for a named style."""
 
-    video: Path
+    video: Path | None
     style_image: Path | None
     request: JobRequest
 
@@ -42,7 +42,10 @@ class Submission:
         """The value of blob metadata `atelier_options`: with it the upload alone asks for the very same job."""
         request = self.request
         options = request.options.model_dump(mode="json", exclude_defaults=True)
-        return json.dumps({"style": request.style, "scorer": request.scorer, "options": options}, ensure_ascii=True)
+        wanted = {"style": request.style, "scorer": request.scorer, "options": options}
+        if request.fit_only:
+            wanted["fit_only"] = True
+        return json.dumps(wanted, ensure_ascii=True)
 
 
 def build(video: Path, style: str | None, scorer: str, options: Mapping[str, Any]) -> Submission:
@@ -51,15 +54,33 @@ def build(video: Path, style: str | None, scorer: str, options: Mapping[str, Any
     Raises:
         InvalidInput: a file is missing or empty, or is no image; a name or an option is not valid.
     """
-    check_file(video)
+    return _checked(video, style, {"scorer": scorer, "options": dict(options)})
+
+
+def build_fit(style: str, video: Path | None, options: Mapping[str, Any]) -> Submission:
+    """The same for a job that only fits `style`: on frames of `video`, or on photographs that the app carries.
+
+    Raises:
+        InvalidInput: as for `build`.
+    """
+    return _checked(video, style, {"fit_only": True, "options": dict(options)})
+
+
+def _checked(video: Path | None, style: str | None, wanted: dict[str, Any]) -> Submission:
+    if video is not None:
+        check_file(video)
     image = style_image(style)
     name = style_slug(image) if image else style
-    blob = f"{name}/{video.name}" if name else video.name
+    if video is not None:
+        wanted |= {"video": f"{name}/{video.name}" if name else video.name}
+    return Submission(video, image, _request(wanted | {"style": name}))
+
+
+def _request(wanted: dict[str, Any]) -> JobRequest:
     try:
-        request = JobRequest.model_validate({"video": blob, "style": name, "scorer": scorer, "options": dict(options)})
+        return JobRequest.model_validate(wanted)
     except ValidationError as error:
         raise InvalidInput("; ".join(_describe(problem) for problem in field_errors(error))) from error
-    return Submission(video, image, request)
 
 
 def ranged(wanted: Submission, frames: FrameRun, base: str, video: str) -> Submission:
@@ -69,10 +90,7 @@ def ranged(wanted: Submission, frames: FrameRun, base: str, video: str) -> Submi
         InvalidInput: they make no request together.
     """
     values = wanted.request.model_dump(mode="json") | {"frames": frames, "base": base, "video": video}
-    try:
-        return Submission(wanted.video, wanted.style_image, JobRequest.model_validate(values))
-    except ValidationError as error:
-        raise InvalidInput("; ".join(_describe(problem) for problem in field_errors(error))) from error
+    return Submission(wanted.video, wanted.style_image, _request(values))
 
 
 def parse_range(text: str) -> FrameRun:
@@ -88,24 +106,24 @@ def parse_range(text: str) -> FrameRun:
 
 
 def style_image(style: str | None) -> Path | None:
-    """The file that `--style` names, or None where it is the name of a style (no dot and no slash in it)."""
+    """The file that `style` names, or None where it is the name of a style (no dot and no slash in it)."""
     if style is None or not re.search(r"[./\\]", style):
         return None
     path = Path(style)
     check_file(path)
     signature = IMAGE_SIGNATURES.get(path.suffix.lower())
     if signature is None:
-        raise InvalidInput(f"--style: {path} must be one of {', '.join(IMAGE_SIGNATURES)}")
+        raise InvalidInput(f"{path}: a style image must be one of {', '.join(IMAGE_SIGNATURES)}")
     with path.open("rb") as file:
         if file.read(len(signature)) != signature:
-            raise InvalidInput(f"--style: {path} is no {path.suffix.lower().removeprefix('.')} image")
+            raise InvalidInput(f"{path} is no {path.suffix.lower().removeprefix('.')} image")
     return path
 
 
 def style_slug(image: Path) -> str:
     slug = re.sub(r"[^a-z0-9]+", "-", image.stem.lower()).strip("-")[:63].rstrip("-")
     if style_name(f"{slug}{image.suffix.lower()}") is None:
-        raise InvalidInput(f"--style: {image.name} gives no style name; rename it to letters and digits")
+        raise InvalidInput(f"{image.name} gives no style name; rename it to letters and digits")
     return slug
 
 

@@ -13,9 +13,27 @@ from pydantic import ValidationError
 
 from contracts.job import JobRequest, field_errors
 
-STYLES = [
+# What is known of a network fitted to `my-cat`.
+MODEL: dict[str, Any] = {
+    "version": 1,
+    "key": "ab" * 32,
+    "sha256": "cd" * 32,
+    "style": "my-cat",
+    "style_blob": "my-cat.jpg",
+    "style_sha256": "ef" * 32,
+    "style_scale": 2.0,
+    "size_class": 480,
+    "recipe": "patches-v1",
+    "features": "patches",
+    "fitted": {"step": 1200, "steps": 1500, "style": 0.31, "content": 0.7, "consistency": 0.0021},
+    "seconds": 272.0,
+    "device": "cpu",
+    "job": "my-cat-0001",
+    "fitted_at": "2026-01-02T03:04:05Z",
+}
+STYLES: list[dict[str, Any]] = [
     {"name": "mosaic", "title": "Mosaic", "kind": "builtin"},
-    {"name": "my-cat", "title": "my-cat", "kind": "uploaded"},
+    {"name": "my-cat", "title": "my-cat", "kind": "uploaded", "blob": "my-cat.jpg", "models": [MODEL]},
 ]
 
 
@@ -73,7 +91,7 @@ class FakeFunctionApp:
 
     async def job_of(self, request: JobRequest) -> str:
         """The id that the real app gives: it hangs on the video's etag and, for an uploaded style, on that one's."""
-        video = await self._etag("videos", request.video)
+        video = await self._etag("videos", request.video) if request.video else None
         uploaded = request.style and request.style not in [entry["name"] for entry in STYLES]
         return request.job_id(video, await self._etag("styles", f"{request.style}.jpg") if uploaded else None)
 
