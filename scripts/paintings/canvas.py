@@ -53,7 +53,7 @@ def shade(slope_x: Field, slope_y: Field, gloss: float = 24) -> tuple[Field, Fie
     """Diffuse and glossy light [H, W] on a surface of these slopes, lit from the upper left; flat is 1 and about 0."""
     light = np.array([-0.5, -0.6, 0.75])
     light /= np.linalg.norm(light)
-    halfway = light + [0, 0, 1]
+    halfway = light + np.array([0, 0, 1])
     halfway /= np.linalg.norm(halfway)
     length = np.sqrt(1 + slope_x**2 + slope_y**2)
     diffuse = (-slope_x * light[0] - slope_y * light[1] + light[2]) / length

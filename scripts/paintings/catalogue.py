@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from scripts.paintings import impasto, mosaic
+from scripts.paintings import impasto, mosaic, stained_glass
 
 # A style is fitted with its shorter side at 600 pixels: painted at that size, it is used as it is.
 SHAPE = 600, 750
@@ -14,6 +14,7 @@ QUALITY = 87
 PAINTINGS: dict[str, Callable[[tuple[int, int]], Image.Image]] = {
     "impasto": impasto.paint,
     "mosaic": mosaic.paint,
+    "stained-glass": stained_glass.paint,
 }
 
 

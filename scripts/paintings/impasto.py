@@ -133,7 +133,7 @@ def _tree(
     spread: float,
 ) -> None:
     """A trunk, and a crown of leafy clouds lit from the sun's side; its foot stands on the near bank."""
-    x, y = at
+    x, y = xy
     foot = 0.60 + 1.3 * spread
     bend = 0.03 * np.sin(9 * y + 20 * trunk)
     wide = 0.012 * spread / 0.13 * (0.7 + 0.5 * smoothstep(0.3, foot, y))

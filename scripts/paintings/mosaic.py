@@ -24,6 +24,7 @@ from scripts.paintings.canvas import (
     soften,
     to_image,
 )
+from scripts.paintings.voronoi import Seeds, cells, sample
 
 SEED = 11
 TILE = 13  # pixels a side
@@ -67,7 +68,7 @@ def paint(shape: Shape) -> Image.Image:
     sites = relax(scatter(rng, shape), design)
     fine = shape[0] * DETAIL, shape[1] * DETAIL
     angle = sample(design.angle, sites)
-    owner, nearest, second = cells(sites * DETAIL, angle, fine, TILE * DETAIL)
+    owner, nearest, second = cells(Seeds(sites * DETAIL, angle), fine, TILE * DETAIL)
     height = smoothstep(0, BEVEL * DETAIL, second - nearest - GROUT * DETAIL)
     glass = tile_colors(rng, design, sites)[owner]
     return to_image(_light(rng, glass, height, owner, len(sites)), shape)
@@ -150,37 +151,13 @@ def relax(sites: Field, design: Design) -> Field:
     edge[:, 1:] |= design.form[:, 1:] != design.form[:, :-1]
     weight = np.where(soften(edge.astype(float), 1.5) > 0.06, 0.02, 1.0).ravel()
     for _ in range(RELAXATIONS):
-        owner = cells(sites, sample(design.angle, sites), (shape[0], shape[1]), TILE)[0].ravel()
+        owner = cells(Seeds(sites, sample(design.angle, sites)), (shape[0], shape[1]), TILE)[0].ravel()
         total = np.bincount(owner, weight, len(sites))
         kept = total > 0
         for axis, position in enumerate((rows, columns)):
             moved = np.bincount(owner, weight * position.ravel(), len(sites))
             sites[kept, axis] = moved[kept] / total[kept]
     return sites
-
-
-def cells(sites: Field, angle: Field, shape: Shape, tile: float) -> tuple[NDArray[np.intp], Field, Field]:
-    """Of each pixel: the site that it belongs to, and the distances to it and to the next one."""
-    reach = int(tile * 2.2)
-    owner = np.zeros(shape, np.intp)
-    nearest, second = np.full(shape, 1e3), np.full(shape, 1e3)
-    for index, ((row, column), cosine, sine) in enumerate(zip(sites, np.cos(angle), np.sin(angle), strict=True)):
-        top, left = max(0, int(row) - reach), max(0, int(column) - reach)
-        window = np.s_[top : int(row) + reach + 1, left : int(column) + reach + 1]
-        down = np.arange(top, min(shape[0], int(row) + reach + 1))[:, None] + 0.5 - row
-        right = np.arange(left, min(shape[1], int(column) + reach + 1))[None] + 0.5 - column
-        distance = np.maximum(np.abs(right * cosine + down * sine), np.abs(down * cosine - right * sine))
-        first = nearest[window]
-        closer = distance < first
-        second[window] = np.where(closer, first, np.minimum(second[window], distance))
-        nearest[window] = np.where(closer, distance, first)
-        owner[window][closer] = index
-    return owner, nearest, second
-
-
-def sample(field: Field, sites: Field) -> Field:
-    rows, columns = (np.clip(sites[:, axis].astype(int), 0, field.shape[axis] - 1) for axis in (0, 1))
-    return field[rows, columns]
 
 
 def tile_colors(rng: np.random.Generator, design: Design, sites: Field) -> Field:
