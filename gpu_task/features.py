@@ -1,46 +1,68 @@
-"""Feature extractors for the perceptual losses: a pretrained network, cut into the layers that the losses look at.
+"""Feature extractors for the perceptual losses: a pretrained network, as far as the losses look into it.
 
-An extractor is chosen by name and its weights are found or the fit stops: `WeightsUnavailableError`. There is no silent
-switch to another one, because it would change the look of a style.
+An extractor is chosen by name, and its weights are found (gpu_task/features_files.py) or the fit stops. There is no
+silent switch to another one, because it would change the look of a style.
 """
 
-import contextlib
-import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
-from urllib.error import URLError
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.models import SqueezeNet1_0_Weights, squeezenet1_0
+from torchvision.models import SqueezeNet1_0_Weights, VGG19_Weights, WeightsEnum, squeezenet1_0, vgg19
+
+from gpu_task import features_files
 
 # What ImageNet networks of torchvision expect of RGB in [0, 1].
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
 
-class WeightsUnavailableError(Exception):
-    """An extractor's pretrained weights could not be had."""
+@dataclass(frozen=True)
+class PretrainedNetwork:
+    """A network of torchvision whose `features` are layers in a row; a layer is known by its index there.
 
-
-class SqueezeNetFeatures(nn.Module):
-    """Activations of SqueezeNet 1.0 (Iandola et al., 2016) at chosen indices of its `features`.
-
-    Average pooling in place of max pooling, as Gatys et al. found smoother. At index 3 to 5 one step is 4 pixels,
-    from 7 to 10 it is 8.
+    Attributes:
+        pool_gain: average pooling takes the place of max pooling, as Gatys et al. found smoother. The mean of a window
+            is smaller than its largest value; times this, the next layer gets about the scale that it knows.
     """
 
-    # The mean of a 3x3 window is smaller than its largest value; 1.2 restores about the scale the next layer knows.
-    POOL_GAIN = 1.2
+    name: str
+    build: Callable[[], nn.Module]
+    weights: WeightsEnum
+    pool_gain: float
 
-    def __init__(self, layers: tuple[int, ...], weights: Path | None = None) -> None:
+
+# Iandola et al., 2016. At index 3 to 5 one step is 4 pixels, from 7 to 10 it is 8.
+SQUEEZENET = PretrainedNetwork("squeezenet", squeezenet1_0, SqueezeNet1_0_Weights.IMAGENET1K_V1, pool_gain=1.2)
+# Simonyan and Zisserman, 2015. relu1_1, 2_1, 3_1, 4_1, 4_2, 5_1 are 1, 6, 11, 20, 22, 29; one step is 1, 2, 4, 8, 8, 16
+# pixels. Gatys et al. pool without a gain.
+VGG19 = PretrainedNetwork("vgg19", vgg19, VGG19_Weights.IMAGENET1K_V1, pool_gain=1.0)
+
+PRETRAINED = {network.name: network for network in (SQUEEZENET, VGG19)}
+
+
+class Features(nn.Module):
+    """Activations of `network` at `layers`. No layer beyond the last of them is built or kept.
+
+    `sha256` is of the file that the weights came from. Gradients reach the input, never the weights.
+    """
+
+    def __init__(self, network: PretrainedNetwork, layers: Sequence[int], weights: Path | None = None) -> None:
+        """`weights` names a safetensors file of the network; None: see gpu_task/features_files.py.
+
+        Raises:
+            WeightsUnavailableError: there are none, or they are not of these layers.
+        """
         super().__init__()
-        model = squeezenet1_0()
-        model.load_state_dict(load_file(weights) if weights else _torchvision_weights())
-        self.layers = layers
-        self.features = model.features[: max(layers) + 1]
+        self.layers = frozenset(layers)
+        self.pool_gain = network.pool_gain
+        self.features = first_layers(network, max(layers))
+        found = features_files.find(network.name, network.weights, self.features.state_dict(), weights)
+        self.features.load_state_dict(found.tensors, assign=True)
+        self.sha256 = found.sha256
         for module in self.features.modules():
             if isinstance(module, nn.ReLU):
                 module.inplace = False
@@ -50,31 +72,25 @@ class SqueezeNetFeatures(nn.Module):
         self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1))
         self.eval().requires_grad_(False)
 
-    def forward(self, x: Tensor) -> dict[int, Tensor]:
-        """RGB in [0, 1], [B, 3, H, W] -> {layer: [B, C, h, w]}."""
+    def forward(self, x: Tensor, last: int | None = None) -> dict[int, Tensor]:
+        """RGB in [0, 1], [B, 3, H, W] -> {layer: [B, C, h, w]}, of all layers or of those up to `last`."""
         x = (x - self.mean) / self.std
-        found = {}
+        found: dict[int, Tensor] = {}
         for index, layer in enumerate(self.features):
-            x = self._pool(x) if isinstance(layer, nn.MaxPool2d) else layer(x)
+            if last is not None and index > last:
+                break
+            x = self._pool(x, layer) if isinstance(layer, nn.MaxPool2d) else layer(x)
             if index in self.layers:
                 found[index] = x
         return found
 
-    def _pool(self, x: Tensor) -> Tensor:
-        return functional.avg_pool2d(x, 3, 2, ceil_mode=True) * self.POOL_GAIN
+    def _pool(self, x: Tensor, layer: nn.MaxPool2d) -> Tensor:
+        return functional.avg_pool2d(x, layer.kernel_size, layer.stride, ceil_mode=layer.ceil_mode) * self.pool_gain
 
 
-def _torchvision_weights() -> dict[str, Tensor]:
-    """torchvision's own weights, from torch hub's cache or, on a machine with internet, downloaded into it."""
-    chosen = SqueezeNet1_0_Weights.IMAGENET1K_V1
-    try:
-        with contextlib.redirect_stderr(io.StringIO()):
-            # torchvision's file is a pickle, and its hash is checked only when it is downloaded: tensors, nothing else.
-            return dict(chosen.get_state_dict(progress=False, check_hash=True, weights_only=True))
-    except (URLError, OSError, RuntimeError, UnpicklingError) as error:
-        cache = Path(torch.hub.get_dir()) / "checkpoints"
-        raise WeightsUnavailableError(
-            f"squeezenet: no weights in {cache} and {chosen.url} could not be fetched or used ({error}). Put that "
-            "file there, name a safetensors file with --weights, or fit without pretrained weights: "
-            "FIT_FEATURES=patches in the app's settings, --features patches by hand"
-        ) from error
+def first_layers(network: PretrainedNetwork, last: int) -> nn.Sequential:
+    """The layers up to index `last`, without memory for weights: a whole VGG19 would take 575 MB."""
+    with torch.device("meta"):
+        layers = network.build().features
+    assert isinstance(layers, nn.Sequential)
+    return layers[: last + 1]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from gpu_task.devices import best_device
-from gpu_task.features import WeightsUnavailableError
+from gpu_task.features_files import WeightsUnavailableError
 from gpu_task.objectives import make_objective
 from gpu_task.recipes import RECIPES, Recipe, find_recipe
 from gpu_task.style_image import StyleImageError, read_style_image

@@ -1,5 +1,6 @@
 """What a style network is fitted to: the style's statistics, the frame's content, and calm from frame to frame."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,10 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gpu_task.color import LUMA
-from gpu_task.features import SqueezeNetFeatures
-
-# Gram matrices at each scale of stroke, from grain (1) to motif (12); content where objects are but colours are not.
-STYLE_LAYERS = (1, 3, 4, 5, 7, 8, 9, 10)
+from gpu_task.features import Features
 
 
 @dataclass(frozen=True)
@@ -35,19 +33,22 @@ class PerceptualObjective:
     trained to name objects care little for colour, and rare ones, such as the yellow of stars, come very late.
     """
 
-    def __init__(self, features: SqueezeNetFeatures, style: Tensor, content_layer: int, palette: float) -> None:
+    def __init__(
+        self, features: Features, style: Tensor, style_layers: Sequence[int], content_layer: int, palette: float
+    ) -> None:
         self.features = features
         self.content_layer = content_layer
         self.palette_weight = palette
         self.palette = Palette(style)
         with torch.no_grad():
-            self.targets = {layer: gram(f) for layer, f in features(style).items()}  # {layer: [1, C, C]}
+            found = features(style)
+            self.targets = {layer: gram(found[layer]) for layer in style_layers}  # {layer: [1, C, C]}
 
     def __call__(self, output: Tensor, source: Tensor) -> Parts:
         with torch.no_grad():
-            wanted = self.features(source)[self.content_layer]
+            wanted = self.features(source, last=self.content_layer)[self.content_layer]
         found = self.features(output)
-        style = torch.stack([_relative(gram(found[layer]), self.targets[layer]) for layer in STYLE_LAYERS])
+        style = torch.stack([_relative(gram(found[layer]), target) for layer, target in self.targets.items()])
         content = found[self.content_layer]
         style = style.mean() + self.palette_weight * self.palette.distance(output)
         content = (content - wanted).square().mean() / wanted.square().mean()

@@ -1,6 +1,5 @@
 """The objective that a recipe names, for one style image."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,14 +7,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gpu_task.features import SqueezeNetFeatures
-from gpu_task.losses import STYLE_LAYERS, Objective, PerceptualObjective
+from gpu_task.features import PRETRAINED, Features
+from gpu_task.losses import Objective, PerceptualObjective
 from gpu_task.patches import PatchObjective
 from gpu_task.recipes import Recipe
 from gpu_task.training import to_tensor
-
-# A safetensors file of SqueezeNet 1.0's ImageNet weights, for nodes that cannot reach torchvision's.
-WEIGHTS_VARIABLE = "ATELIER_SQUEEZENET_WEIGHTS"
 
 
 def make_objective(
@@ -25,8 +21,8 @@ def make_objective(
     device: torch.device,
     weights: Path | None = None,
 ) -> Objective:
-    """`style` is RGB [H, W, 3] at the recipe's size, `frames` those of the fit; `weights` None: the file that the
-    environment names, else torchvision's own.
+    """`style` is RGB [H, W, 3] at the recipe's size, `frames` those of the fit; `weights` names a file of the extractor
+    where it is not to be looked for.
 
     Raises:
         WeightsUnavailableError: the pretrained extractor cannot be had.
@@ -34,7 +30,11 @@ def make_objective(
     image = to_tensor(style).to(device)
     if recipe.features == "patches":
         return PatchObjective(image, [to_tensor(frame).to(device) for frame in frames], recipe.seed)
-    if weights is None and (named := os.environ.get(WEIGHTS_VARIABLE)):
-        weights = Path(named)
-    features = SqueezeNetFeatures(STYLE_LAYERS, weights).to(device)
-    return PerceptualObjective(features, image, recipe.content_layer, recipe.palette)
+    layers = (*recipe.style_layers, recipe.content_layer)
+    features = Features(PRETRAINED[recipe.features], layers, weights).to(device)
+    return PerceptualObjective(features, image, recipe.style_layers, recipe.content_layer, recipe.palette)
+
+
+def features_sha256(objective: Objective) -> str:
+    """Of the file that the extractor's weights came from; empty where there are none."""
+    return objective.features.sha256 if isinstance(objective, PerceptualObjective) else ""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from contracts.fit import FitProgress
 from gpu_task import blobs
 
 log = logging.getLogger(__name__)
@@ -20,11 +21,12 @@ class OutputMismatchError(Exception):
 
 @dataclass(frozen=True)
 class Written:
-    """An uploaded output. `frames` is (first, last), or None where the output is no segment."""
+    """An uploaded output. `frames` is (first, last) of a segment; `fitted` is where a fit ended."""
 
     frames: tuple[int, int] | None
     sha256: str
     size: int
+    fitted: FitProgress | None = None
 
 
 def existing(url: str, frames: tuple[int, int] | None) -> Written | None:
@@ -41,7 +43,7 @@ def existing(url: str, frames: tuple[int, int] | None) -> Written | None:
     if held != expected or "sha256" not in found:
         raise OutputMismatchError(f"{blobs.label(url)} exists with metadata {dict(found)}; expected {expected}, sha256")
     log.info("output exists, written by an earlier run: reported as it is")
-    return Written(frames, found["sha256"], int(found["bytes"]))
+    return Written(frames, found["sha256"], int(found["bytes"]), _fitted(found))
 
 
 def upload(
@@ -51,10 +53,11 @@ def upload(
     frames: tuple[int, int] | None,
     task: str,
     more: Mapping[str, str] | None = None,
+    fitted: FitProgress | None = None,
 ) -> Written:
     """Uploads `path` as the task's output, unless another run was faster: then that run's output stands.
 
-    `more` is metadata for others to read; what is empty in it is left out.
+    `more` is metadata for others to read; what is empty in it is left out. `fitted` is where a fit ended.
 
     Raises:
         OutputMismatchError: as `existing`.
@@ -63,6 +66,8 @@ def upload(
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     values = {**_metadata(frames), "sha256": sha256, "task": task}
     values |= {key: value for key, value in (more or {}).items() if value}
+    if fitted:
+        values["fitted"] = fitted.to_json()
     try:
         blobs.create(url, path, content_type, values)
     except blobs.BlobExistsError:
@@ -70,8 +75,12 @@ def upload(
         if found is None:
             raise
         return found
-    return Written(frames, sha256, path.stat().st_size)
+    return Written(frames, sha256, path.stat().st_size, fitted)
 
 
 def _metadata(frames: tuple[int, int] | None) -> Mapping[str, str]:
     return {} if frames is None else {"first": str(frames[0]), "last": str(frames[1])}
+
+
+def _fitted(found: Mapping[str, str]) -> FitProgress | None:
+    return FitProgress.model_validate_json(found["fitted"]) if "fitted" in found else None

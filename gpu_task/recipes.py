@@ -1,8 +1,8 @@
 """How a style is fitted, by name. A recipe's name is part of a model's address: change a number, change the name."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
+from contracts.fit import Extractor
 from gpu_task.failures import HopelessError
 
 
@@ -15,19 +15,19 @@ class Recipe:
     """Constants of one fit. Loss scales differ between extractors, so weights are never shared across them.
 
     Attributes:
-        features: extractor, `squeezenet` (pretrained) or `patches` (no weights needed, plainer look).
+        features: extractor; gpu_task/features.py has the pretrained ones, `patches` needs no weights and looks plainer.
         steps: optimiser steps.
         crop: side of the training squares, pixels.
         batch: squares per step.
         style_size: the style image's shorter side while fitting, pixels; larger gives larger strokes.
         zoom: frames are scaled by a factor drawn from this range, so that near and far things are both seen.
         content, variation, consistency: weights of the losses against a style weight of 1.
-        content_layer, palette: for `squeezenet`: where content is compared, and the weight of the style's colours
-            against its Gram matrices.
+        style_layers, content_layer, palette: for pretrained extractors: where Gram matrices and content are compared,
+            and the weight of the style's colours against its Gram matrices.
     """
 
     name: str
-    features: Literal["squeezenet", "patches"]
+    features: Extractor
     steps: int
     crop: int
     batch: int
@@ -36,7 +36,8 @@ class Recipe:
     content: float
     variation: float
     consistency: float
-    content_layer: int = 4
+    style_layers: tuple[int, ...] = ()
+    content_layer: int = 0
     palette: float = 1.5
     learning_rate: float = 3e-3
     seed: int = 0
@@ -53,6 +54,25 @@ SQUEEZENET = Recipe(
     content=0.25,
     variation=0.1,
     consistency=0.9,
+    # Each scale of stroke, from grain (1) to motif (10); content where objects are but colours are not.
+    style_layers=(1, 3, 4, 5, 7, 8, 9, 10),
+    content_layer=4,
+)
+# Gatys et al. (2016), and Johnson et al. (2016) for the size of the squares. The style loss is relative to the style's
+# own Gram matrices, as everywhere here, so the weights of the others mean about the same as for SqueezeNet.
+VGG19 = Recipe(
+    name="vgg19-v1",
+    features="vgg19",
+    steps=1500,
+    crop=256,
+    batch=1,
+    style_size=600,
+    zoom=(0.6, 1.6),
+    content=0.25,
+    variation=0.1,
+    consistency=0.9,
+    style_layers=(1, 6, 11, 20, 29),  # relu1_1, 2_1, 3_1, 4_1, 5_1
+    content_layer=22,  # relu4_2
 )
 PATCHES = Recipe(
     name="patches-v1",
@@ -71,7 +91,7 @@ BUILTIN = replace(SQUEEZENET, name="builtin-v1", steps=3500)
 # Seconds, not minutes: does this painting go through at all, and in which colours?
 DRAFT = replace(PATCHES, name="patches-draft", steps=40, crop=96, style_size=192)
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (SQUEEZENET, BUILTIN, PATCHES, DRAFT)}
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (SQUEEZENET, VGG19, BUILTIN, PATCHES, DRAFT)}
 
 
 def find_recipe(name: str) -> Recipe:

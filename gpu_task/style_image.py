@@ -9,7 +9,6 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from gpu_task.failures import HopelessError
 
-MAX_BYTES = 64 * 1024 * 1024
 # A 100-megapixel scan takes 300 MB as RGB; a style is used at a few hundred pixels a side.
 MAX_PIXELS = 100_000_000
 MIN_SIDE = 64
@@ -20,7 +19,7 @@ class StyleImageError(HopelessError):
     """The image cannot be used as a style; the message says why and what would do."""
 
 
-def read_style_image(data: bytes, name: str, shorter_side: int) -> NDArray[np.uint8]:
+def read_style_image(data: bytes, name: str, shorter_side: int, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """RGB [H, W, 3], turned upright by its EXIF orientation, its shorter side `shorter_side` pixels.
 
     Transparent pixels are laid over white, as a canvas would be.
@@ -32,7 +31,7 @@ def read_style_image(data: bytes, name: str, shorter_side: int) -> NDArray[np.ui
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is stricter
             image = Image.open(io.BytesIO(data), formats=FORMATS)
-            _check_size(image, name)
+            _check_size(image, name, max_pixels)
             image = ImageOps.exif_transpose(image)
             image = _to_rgb(image)
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
@@ -42,10 +41,10 @@ def read_style_image(data: bytes, name: str, shorter_side: int) -> NDArray[np.ui
     return np.asarray(image.resize(size, Image.Resampling.LANCZOS))
 
 
-def _check_size(image: Image.Image, name: str) -> None:
+def _check_size(image: Image.Image, name: str, max_pixels: int) -> None:
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise StyleImageError(f"style {name}: {width}x{height} is more than {MAX_PIXELS:,} pixels; give a smaller copy")
+    if width * height > max_pixels:
+        raise StyleImageError(f"style {name}: {width}x{height} is more than {max_pixels:,} pixels; give a smaller copy")
     if min(width, height) < MIN_SIDE:
         raise StyleImageError(f"style {name}: {width}x{height} is too small; its shorter side needs {MIN_SIDE} pixels")
     if max(width, height) > 8 * min(width, height):

@@ -32,6 +32,8 @@ def run(spec: ScoreSpec | FitSpec, folder: Path, timings: Timings) -> GpuResult:
         found = {"outcome": "succeeded", "output_sha256": written.sha256, "output_bytes": written.size}
         if written.frames:
             found["frames"] = (written.frames,)
+        if written.fitted:
+            found["fit"] = written.fitted
     return GpuResult(**identity.about(), **found, seconds=timings.seconds(), **dataclasses.asdict(machine))
 
 

@@ -9,7 +9,8 @@ from local.infrastructure import HOST_ACCOUNT
 
 # Orchestrators and activities share the worker's thread pool: as many threads as host.json lets run of both.
 _WORKER_THREADS = 32
-_PASSED_TO_NODES = ("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "SSL_CERT_FILE")  # what a GPU needs here; no secrets
+# What a GPU needs here, and where extractors' weights lie; no secrets.
+_PASSED_TO_NODES = ("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "SSL_CERT_FILE", "ATELIER_FEATURES")
 
 
 @dataclass(frozen=True)

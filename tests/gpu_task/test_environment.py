@@ -10,7 +10,7 @@ import pytest
 
 from contracts.task_spec import SPEC_URL_VARIABLE
 from gpu_task.environment import allowed
-from gpu_task.objectives import WEIGHTS_VARIABLE
+from gpu_task.features_files import FOLDER_VARIABLE
 from tests.gpu_task.conftest import ROOT
 
 pytestmark = pytest.mark.timeout(60)
@@ -107,7 +107,7 @@ def test_the_mark_of_a_second_start_opens_nothing(witness: Path) -> None:
 def test_what_the_program_reads_is_kept() -> None:
     wanted = {
         SPEC_URL_VARIABLE: "u",
-        WEIGHTS_VARIABLE: "w",
+        FOLDER_VARIABLE: "w",
         "AZ_BATCH_TASK_WORKING_DIR": "d",
         "CUDA_VISIBLE_DEVICES": "",
     }

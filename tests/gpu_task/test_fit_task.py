@@ -1,18 +1,31 @@
 import dataclasses
+import hashlib
 import io
+import json
+import os
 import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors import safe_open
 
+from contracts.fit import FitProgress
+from contracts.messages import GpuResult
 from contracts.task_spec import FitSpec, ModelRef
 from contracts.video_index import VideoIndex
-from gpu_task import task
+from gpu_task import fit_task, task
+from gpu_task.content import photographs
+from gpu_task.losses import Objective
 from gpu_task.model_files import read_model
 from gpu_task.network import StyleNetwork
-from gpu_task.recipes import RECIPES
+from gpu_task.objectives import make_objective
+from gpu_task.recipes import RECIPES, Recipe
 from gpu_task.timings import Timings
+from gpu_task.training import fit
 from gpu_task.training_frames import spread
 from tests.gpu_task.conftest import SpecMaker, Storage, identity
 
@@ -21,21 +34,32 @@ pytestmark = pytest.mark.timeout(120)
 
 @pytest.fixture(autouse=True)
 def tiny_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The real recipe takes minutes: the same with fewer and smaller steps."""
+    """The real recipe takes minutes: the same with fewer and smaller steps, on one core, which others share."""
+    monkeypatch.setattr(os, "process_cpu_count", lambda: 1)
     monkeypatch.setitem(
         RECIPES, "patches-v1", dataclasses.replace(RECIPES["patches-v1"], steps=3, crop=48, style_size=96)
     )
 
 
-def fit_spec(storage: Storage, specs: SpecMaker, prefix: str, style: bytes, recipe: str = "patches-v1") -> FitSpec:
-    return FitSpec(
-        identity=identity(),
-        source=specs.source,
-        index=specs.index,
-        style=storage.upload(f"{prefix}/style.jpg", style),
-        recipe=recipe,
-        to=storage.destinations(prefix, "model.safetensors"),
-    )
+def fit_spec(storage: Storage, specs: SpecMaker, prefix: str, style: bytes, **changes: object) -> FitSpec:
+    values: dict[str, object] = {
+        "identity": identity(),
+        "source": specs.source,
+        "index": specs.index,
+        "style": storage.upload(f"{prefix}/style.jpg", style),
+        "recipe": "patches-v1",
+        "to": storage.destinations(prefix, "model.safetensors"),
+    }
+    return FitSpec.model_validate({**values, **changes})
+
+
+def run(spec: FitSpec, folder: Path) -> GpuResult:
+    return task.run(spec, folder, Timings(time.perf_counter()))
+
+
+def notes(path: Path) -> dict[str, str]:
+    with safe_open(path, "pt") as file:
+        return file.metadata()
 
 
 def jpeg() -> bytes:
@@ -47,33 +71,126 @@ def jpeg() -> bytes:
 def test_a_fit_uploads_weights_that_scoring_can_use(storage: Storage, specs: SpecMaker, tmp_path: Path) -> None:
     spec = fit_spec(storage, specs, "fit", jpeg())
 
-    result = task.run(spec, tmp_path, Timings(time.perf_counter()))
+    result = run(spec, tmp_path)
 
     assert result.outcome == "succeeded", result.reason
     assert result.frames == ()
-    assert storage.metadata("fit/progress") == {"frames": "3"}
     url = storage.url("fit/model.safetensors", "r")
     StyleNetwork().load_state_dict(read_model(ModelRef(name="mine", sha256=result.output_sha256, url=url)))
 
-    again = task.run(spec, tmp_path, Timings(time.perf_counter()))
+    again = run(spec, tmp_path)
     assert (again.outcome, again.output_sha256) == ("succeeded", result.output_sha256)
+    assert again.fit == result.fit
     assert again.seconds.score == 0
 
 
+def test_a_fit_tells_its_steps_and_losses(storage: Storage, specs: SpecMaker, tmp_path: Path) -> None:
+    result = run(fit_spec(storage, specs, "told", jpeg(), steps=5), tmp_path)
+
+    assert result.fit is not None, result.reason
+    assert (result.fit.step, result.fit.steps) == (5, 5)
+    assert None not in (result.fit.style, result.fit.content, result.fit.consistency)
+    told = FitProgress.model_validate(storage.metadata("told/progress"), strict=False)
+    assert told == result.fit
+    assert result.seconds.score > 0
+
+
+def test_the_weights_say_what_they_were_fitted_to(storage: Storage, specs: SpecMaker, tmp_path: Path) -> None:
+    spec = fit_spec(storage, specs, "noted", jpeg(), style_scale=1.5, size_class=720)
+
+    result = run(spec, tmp_path)
+
+    held = notes(tmp_path / "model.safetensors")
+    assert json.loads(held.pop("losses")) == result.fit.model_dump(include={"style", "content", "consistency"})
+    assert held == {
+        "recipe": "patches-v1",
+        "features": "patches",
+        "style_sha256": hashlib.sha256(jpeg()).hexdigest(),
+        "style_scale": "1.5",
+        "size_class": "720",
+        "step": "3",
+        "steps": "3",
+        "torch": torch.__version__,
+    }
+
+
+def test_the_same_fit_gives_the_same_bytes(storage: Storage, specs: SpecMaker, tmp_path: Path) -> None:
+    first, second = (run(fit_spec(storage, specs, f"same-{n}", jpeg(), max_seconds=1e12), tmp_path) for n in (1, 2))
+
+    assert first.output_sha256 == second.output_sha256 is not None
+
+
+def test_a_larger_style_scale_paints_from_a_larger_painting(
+    storage: Storage, specs: SpecMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def look(recipe: Recipe, style: np.ndarray, *others: Any) -> Objective:
+        seen.append(min(style.shape[:2]))
+        return make_objective(recipe, style, *others)
+
+    monkeypatch.setattr(fit_task, "make_objective", look)
+    for scale in (1.0, 1.5):
+        run(fit_spec(storage, specs, f"scale-{scale}", jpeg(), style_scale=scale), tmp_path)
+
+    assert seen == [96, 144]
+
+
+def test_time_that_runs_out_ends_a_fit_with_what_it_has(storage: Storage, specs: SpecMaker, tmp_path: Path) -> None:
+    result = run(fit_spec(storage, specs, "short", jpeg(), steps=100_000, max_seconds=0.5), tmp_path)
+
+    assert result.outcome == "succeeded", result.reason
+    assert result.fit is not None
+    assert 0 < result.fit.step < result.fit.steps == 100_000
+    assert storage.exists("short/model.safetensors")
+
+
+def test_without_a_video_photographs_are_fitted_on(
+    storage: Storage, specs: SpecMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[np.ndarray]] = []
+
+    def look(frames: list[np.ndarray], *others: Any, **more: Any) -> StyleNetwork:
+        seen.append(frames)
+        return fit(frames, *others, **more)
+
+    monkeypatch.setattr(fit_task, "fit", look)
+    result = run(fit_spec(storage, specs, "photos", jpeg(), source=None, index=None), tmp_path)
+
+    assert result.outcome == "succeeded", result.reason
+    assert len(seen[0]) >= len(photographs())
+    assert all(np.array_equal(photo, frame) for photo, frame in zip(photographs(), seen[0], strict=False))
+
+
+def test_a_fit_on_the_cpu_takes_every_core_and_gives_them_back(
+    storage: Storage, specs: SpecMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = torch.get_num_threads()  # 1, as a chunk of a crowded node
+    monkeypatch.setattr(os, "process_cpu_count", lambda: 2)
+
+    result = run(fit_spec(storage, specs, "cores", jpeg()), tmp_path)
+
+    assert "2 threads" in result.device
+    assert torch.get_num_threads() == before
+
+
 @pytest.mark.parametrize(
-    ("style", "recipe", "reason"),
+    ("style", "changes", "reason"),
     [
-        (b"<svg/>", "patches-v1", "StyleImageError: style http"),
-        (jpeg(), "vgg-v9", "UnknownRecipeError: recipe 'vgg-v9' is not known"),
+        (b"<svg/>", {}, "StyleImageError: style http"),
+        (b"<svg/>" * 100, {"max_style_bytes": 500}, "600 bytes is more than 500; give a smaller copy"),
+        (b"", {"max_style_pixels": 14_399}, "120x120 is more than 14,399 pixels"),
+        (b"", {"recipe": "vgg-v9"}, "UnknownRecipeError: recipe 'vgg-v9' is not known"),
     ],
 )
 def test_a_fit_that_cannot_be_done_says_why(
-    storage: Storage, specs: SpecMaker, tmp_path: Path, style: bytes, recipe: str, reason: str
+    storage: Storage, specs: SpecMaker, tmp_path: Path, style: bytes, changes: dict[str, object], reason: str
 ) -> None:
-    result = task.run(fit_spec(storage, specs, "bad", style, recipe), tmp_path, Timings(time.perf_counter()))
+    result = run(fit_spec(storage, specs, "bad", style or jpeg(), **changes), tmp_path)
 
-    assert result.outcome == "failed"
-    assert str(result.reason).startswith(reason)
+    assert (result.outcome, result.cause) == ("failed", "job")
+    assert reason in str(result.reason)
+    assert result.fit is None
     assert not storage.exists("bad/model.safetensors")
 
 

@@ -13,7 +13,6 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torchvision.models import squeezenet1_0
 
-from gpu_task.features import SqueezeNetFeatures, WeightsUnavailableError
 from gpu_task.objectives import make_objective
 from gpu_task.recipes import RECIPES, Recipe, UnknownRecipeError, find_recipe
 from gpu_task.training import StepReport, consistency_ramp, draw_squares, fit, learning_rate_factor, to_tensor
@@ -95,19 +94,6 @@ def test_squares_are_cut_from_frames_smaller_than_the_crop_too() -> None:
 def test_an_unknown_recipe_is_named() -> None:
     with pytest.raises(UnknownRecipeError, match="'vgg-v9' is not known; there are: squeezenet-v1"):
         find_recipe("vgg-v9")
-
-
-def test_missing_pretrained_weights_stop_the_fit_and_say_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    for name in ("https_proxy", "HTTPS_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nothing listens on the discard port
-    for name in ("no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-
-    with pytest.raises(WeightsUnavailableError, match=r"no weights in .*checkpoints.* --weights, or .* patches"):
-        SqueezeNetFeatures((1, 3))
 
 
 def test_fit_from_the_command_line(tmp_path: Path, style: np.ndarray, extractor: Path, video: Path) -> None:
