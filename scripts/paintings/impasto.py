@@ -128,7 +128,7 @@ def _tree(
     rgb: Field,
     angle: Field,
     fine: Field,
-    at: tuple[Field, Field],
+    xy: tuple[Field, Field],
     trunk: float,
     spread: float,
 ) -> None:

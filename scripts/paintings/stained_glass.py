@@ -57,7 +57,10 @@ GLASS = {
 
 @dataclass
 class Cartoon:
-    """The drawing beneath the lead. `form` [H, W] numbers the forms; each has a glass, and is cut into panes or whole."""
+    """The drawing beneath the lead.
+
+    `form` [H, W] numbers the forms; each has a glass, and is cut into panes along `angle` or left whole.
+    """
 
     form: NDArray[np.intp]
     angle: Field
