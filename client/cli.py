@@ -97,7 +97,7 @@ def _add_fit(parsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     fit.add_argument("style", metavar="IMAGE|NAME", help="a .jpg or .png file, or the name of an uploaded style")
     fit.add_argument("--video", type=Path, metavar="FILE", help="fit on frames of it (default: on photographs)")
     _add_style_scale(fit)
-    fit.add_argument("--max-dimension", type=int, metavar="PIXELS", help="as it will be given to submit")
+    fit.add_argument("--max-dimension", type=int, metavar="PIXELS", help="as for submit: a network suits one size")
     fit.add_argument("--watch", action="store_true", help="show progress until the fit has ended")
     fit.set_defaults(out=None)
 

@@ -31,7 +31,8 @@ def ended(model: FittedModel) -> str:
 
 
 def suits(model: FittedModel) -> str:
-    return f"frames of up to {model.size_class} pixels (shorter side), style scale {model.style_scale:g}"
+    """Size class is by the shorter side of a frame as it is scored, in pixels."""
+    return f"size class {model.size_class}, style scale {model.style_scale:g}; others get a fit of their own"
 
 
 def listed(model: FittedModel) -> str:

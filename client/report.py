@@ -75,7 +75,7 @@ def print_fit(state: JobState, model: FittedModel | None, max_dimension: int | N
         if model.job != state.job:
             print(f"  it was there already: job {model.job} fitted it on {model.fitted_at[:16]}")
         print(f"  for: {fitted.suits(model)}")
-        style, scale = model.style, model.style_scale
+        style, scale = style or model.style, model.style_scale  # one picture may have several names
     if style is not None:
         print(f"  to use it: {fitted.submit_command(style, scale, max_dimension, video)}")
 

@@ -48,7 +48,7 @@ async def test_fit_uploads_the_painting_follows_the_fit_and_says_how_to_use_it(
         f"  model: {MODEL['key']}",
         "  fitted: patches, 1200 of 1500 steps, style 0.31, content 0.70, consistency 0.0021, in 4:32 on cpu",
         "  it was there already: job my-cat-0001 fitted it on 2026-01-02T03:04",
-        "  for: frames of up to 480 pixels (shorter side), style scale 2",
+        "  for: size class 480, style scale 2; others get a fit of their own",
         "  to use it: python -m client submit VIDEO --style my-cat --style-scale 2 --max-dimension 640",
     ]
 
