@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from gpu_task.devices import best_device
@@ -46,14 +45,12 @@ def open_extractor(name: str, weights: Path | None = None) -> Extractor:
     """
     if name not in LAYERS:
         raise NotAnExtractorError(f"features: {name!r} cannot be measured with; there are: {', '.join(LAYERS)}")
-    if weights and weights.is_dir():
-        weights /= f"{name}.safetensors"
     style, content = LAYERS[name]
     device = best_device()
-    network = Features(PRETRAINED[name], (*style, content), weights).to(device)
+    network = Features(PRETRAINED[name], (*style, content), weights_file(name, weights)).to(device)
+    return Extractor(name, network.sha256, style, content, lambda x: network(x.to(device)))
 
-    def activations(x: Tensor) -> Mapping[int, Tensor]:
-        with torch.inference_mode():
-            return network(x.to(device))
 
-    return Extractor(name, network.sha256, style, content, activations)
+def weights_file(name: str, weights: Path | None) -> Path | None:
+    """The extractor's file in `weights`, if that is a folder."""
+    return weights / f"{name}.safetensors" if weights and weights.is_dir() else weights
