@@ -150,7 +150,8 @@ def _upload(wanted: submission.Submission, storage: DataStorage, console: Consol
         _upload_one(storage, wanted.style_image, STYLES, wanted.style_blob, {}, console)
     video, blob = wanted.video, wanted.request.video
     if wanted.request.base is None and video is not None and blob is not None:  # a range's video is there already
-        _upload_one(storage, video, VIDEOS, blob, {OPTIONS_METADATA_KEY: wanted.metadata}, console)
+        metadata = {OPTIONS_METADATA_KEY: wanted.metadata} if wanted.metadata else {}
+        _upload_one(storage, video, VIDEOS, blob, metadata, console)
 
 
 def _check_style_blob(blob: str, present: list[str]) -> None:

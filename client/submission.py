@@ -38,14 +38,16 @@ class Submission:
         return self.request.model_dump(mode="json", exclude_defaults=True)
 
     @property
-    def metadata(self) -> str:
-        """The value of blob metadata `atelier_options`: with it the upload alone asks for the very same job."""
+    def metadata(self) -> str | None:
+        """The value of blob metadata `atelier_options`: with it the upload alone asks for the very same job.
+
+        None for a fit's video: it goes to the root of container `videos`, where an upload asks for nothing.
+        """
         request = self.request
-        options = request.options.model_dump(mode="json", exclude_defaults=True)
-        wanted = {"style": request.style, "scorer": request.scorer, "options": options}
         if request.fit_only:
-            wanted["fit_only"] = True
-        return json.dumps(wanted, ensure_ascii=True)
+            return None
+        options = request.options.model_dump(mode="json", exclude_defaults=True)
+        return json.dumps({"style": request.style, "scorer": request.scorer, "options": options}, ensure_ascii=True)
 
 
 def build(video: Path, style: str | None, scorer: str, options: Mapping[str, Any]) -> Submission:
@@ -72,7 +74,8 @@ def _checked(video: Path | None, style: str | None, wanted: dict[str, Any]) -> S
     image = style_image(style)
     name = style_slug(image) if image else style
     if video is not None:
-        wanted |= {"video": f"{name}/{video.name}" if name else video.name}
+        folder = f"{name}/" if name and not wanted.get("fit_only") else ""
+        wanted |= {"video": folder + video.name}
     return Submission(video, image, _request(wanted | {"style": name}))
 
 

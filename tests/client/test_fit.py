@@ -7,7 +7,6 @@ import pytest
 from azure.storage.blob.aio import BlobServiceClient
 
 from contracts.fit import FittedModel
-from contracts.job import JobRequest
 from tests.client.conftest import Client, ClientProcess
 from tests.client.fake_function_app import FAILED, MODEL, RUNNING, FakeFunctionApp, status
 
@@ -53,35 +52,21 @@ async def test_fit_uploads_the_painting_follows_the_fit_and_says_how_to_use_it(
     ]
 
 
-async def test_the_upload_of_a_fits_video_asks_for_the_fit_and_not_for_a_video(
-    client: Client,
-    app: FakeFunctionApp,
-    storage: BlobServiceClient,
-    clip: Path,
-    picture: Path,
-    monkeypatch: pytest.MonkeyPatch,
+async def test_the_video_of_a_fit_goes_where_an_upload_starts_no_job_and_is_no_part_of_a_later_one(
+    client: Client, app: FakeFunctionApp, storage: BlobServiceClient, clip: Path, picture: Path
 ) -> None:
     done = await client("fit", str(picture), "--video", str(clip), "--style-scale", "0.5")
     assert done.code == 0, done.err
-    assert app.requests[0]["video"] == "ber-wave/clip.mp4"
-    async with storage.get_blob_client("videos", "ber-wave/clip.mp4") as blob:
-        metadata = (await blob.get_blob_properties()).metadata
-    # The doors read their settings when they are imported, as in Azure.
-    monkeypatch.setenv("BATCH_ENDPOINT", "http://127.0.0.1:1")
-    from triggers.uploads import request_of_upload
-
-    assert request_of_upload("ber-wave/clip.mp4", dict(metadata)) == JobRequest.model_validate(app.requests[0])
-
-
-async def test_a_video_that_was_uploaded_for_its_fit_is_scored_without_a_second_upload(
-    client: Client, app: FakeFunctionApp, storage: BlobServiceClient, clip: Path, picture: Path
-) -> None:
-    await client("fit", str(picture), "--video", str(clip))
-    done = await client("submit", str(clip), "--style", str(picture))
-    assert done.code == 0, done.err
-    assert "videos/ber-wave/clip.mp4 is there already" in done.err
-    assert app.requests[1] == {"video": "ber-wave/clip.mp4", "style": "ber-wave"}
-    assert len(app.jobs) == 2
+    assert app.requests == [
+        {"video": "clip.mp4", "style": "ber-wave", "fit_only": True, "options": {"style_scale": 0.5}}
+    ]
+    async with storage.get_blob_client("videos", "clip.mp4") as blob:
+        assert (await blob.get_blob_properties()).metadata == {}
+    again = await client("fit", str(picture), "--video", str(clip), "--style-scale", "0.5")
+    assert "videos/clip.mp4 is there already" in again.err
+    assert len(app.jobs) == 1
+    assert (await client("submit", str(clip), "--style", str(picture))).code == 0
+    assert await videos(storage) == ["ber-wave/clip.mp4", "clip.mp4"]
 
 
 async def test_the_submit_command_names_the_video_of_the_fit(client: Client, app: FakeFunctionApp, clip: Path) -> None:
