@@ -63,8 +63,7 @@ def shade(slope_x: Field, slope_y: Field, gloss: float = 24) -> tuple[Field, Fie
 
 def slopes(height: Field) -> tuple[Field, Field]:
     """Rise per pixel to the right and downwards."""
-    down, right = np.gradient(height)
-    return right, down
+    return np.asarray(np.gradient(height, axis=1)), np.asarray(np.gradient(height, axis=0))
 
 
 def color(code: str) -> Field:

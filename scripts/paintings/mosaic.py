@@ -81,7 +81,7 @@ def draw_design(shape: Shape) -> Design:
 
     def lay(where: NDArray[np.bool_], name: str | NDArray[np.intp], rows: Field) -> None:
         """`rows` is constant along a row of tiles."""
-        right, down = slopes(rows)[0], slopes(rows)[1]
+        right, down = slopes(rows)
         chosen = np.full(shape, FORMS.index(name)) if isinstance(name, str) else name
         form[where] = chosen[where]
         angle[where] = np.arctan2(down, right)[where]
@@ -162,7 +162,7 @@ def relax(sites: Field, design: Design) -> Field:
 
 def tile_colors(rng: np.random.Generator, design: Design, sites: Field) -> Field:
     """[n, 3]: a glass of the tile's form; neighbours lean the same way, and no two are cut from the same cake."""
-    form = sample(design.form.astype(float), sites).astype(int)
+    form = sample(design.form, sites)
     lean = sample(fractal_noise(rng, design.form.shape, 60, 2), sites)
     pick = np.clip(np.round(1 + 0.75 * lean + rng.normal(0, 0.55, len(sites))), 0, 2).astype(int)
     chosen = np.stack([SMALTI[name] for name in FORMS])[form, pick]

@@ -53,7 +53,7 @@ def cells(
     return owner, nearest, second
 
 
-def sample(field: Field, at: Field) -> Field:
+def sample[T: np.generic](field: NDArray[T], at: Field) -> NDArray[T]:
     """Values of a field [H, W] at points [n, 2] given as (row, column)."""
     rows, columns = (np.clip(at[:, axis].astype(int), 0, field.shape[axis] - 1) for axis in (0, 1))
     return field[rows, columns]
