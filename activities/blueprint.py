@@ -12,11 +12,14 @@ import azure.durable_functions as df
 
 from activities.bury_task import bury_task
 from activities.check_run import check_run
+from activities.claim_fit import claim_fit
 from activities.end_run import end_run
 from activities.find_model import find_model
 from activities.inspect_gpu_task import inspect_gpu_task
+from activities.measure_fit import measure_fit
 from activities.measure_progress import measure_progress
 from activities.plan_chunks import plan_chunks
+from activities.plan_fit import plan_fit
 from activities.probe_video import probe_video
 from activities.publish import publish
 from activities.refusal import JobRefused
@@ -59,7 +62,10 @@ def _answer(function: Callable[..., Contract], *given: Any) -> dict:
 
 activity(probe_video, StartInput)
 activity(plan_chunks, StartInput)
+activity(plan_fit, StartInput)
 activity(find_model, RunRef)
+activity(claim_fit, RunRef)
+activity(measure_fit, RunRef)
 activity(submit_fit, TaskRef)
 activity(verify_fit, Check)
 activity(submit_chunk, TaskRef)

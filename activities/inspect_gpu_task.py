@@ -8,7 +8,7 @@ from azure.batch import models as batch
 from azure.core.exceptions import ResourceNotFoundError
 
 from activities import batch as batch_service
-from activities import gpu_tasks, models
+from activities import gpu_tasks, model_choice, models
 from activities.storage import system_account
 from contracts import layout
 from contracts.messages import MAX_REASON_CHARACTERS, GpuResult, StageSeconds
@@ -36,6 +36,8 @@ def _result(task: TaskRef, found: batch.BatchTask) -> GpuResult:
     said = _said(task)
     seconds = said.seconds if said else StageSeconds(total=_seconds(found))
     if _output_exists(task):
+        if said is not None and said.outcome == "succeeded":
+            return said
         device = said.device if said else ""
         return GpuResult(**task.about(), outcome="succeeded", seconds=seconds, device=device)
     if said is not None and said.outcome == "failed":
@@ -69,7 +71,7 @@ def _was_launched(found: batch.BatchTask) -> bool:
 
 def _output_exists(task: TaskRef) -> bool:
     if task.chunk is None:
-        return models.exists(gpu_tasks.read_start(task.job))
+        return models.find_weights(model_choice.pinned(gpu_tasks.read_start(task.job)).key) is not None
     return system_account().exists(layout.JOBS, layout.segment_blob(task.job, task.task, task.run))
 
 

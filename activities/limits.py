@@ -69,13 +69,19 @@ def check_chunks(chunk_size: int, chunks: int, known: Settings) -> None:
         raise OverLimit("options.chunk_size", value, limit, "MAX_CHUNKS", "choose larger chunks or leave it out")
 
 
-def check_cost(expected: float, max_cost: float | None, known: Settings) -> None:
-    """The job's own cap first: its user can raise that one."""
-    value, remedy = f"the expected cost of {expected:.2f}", "shorten the video or lower options.max_dimension"
+def check_cost(
+    expected: float,
+    max_cost: float | None,
+    known: Settings,
+    field: str = "video",
+    remedy: str = "shorten the video or lower options.max_dimension",
+) -> None:
+    """The job's own cap first: its user can raise that one. `field` is what the cost is of."""
+    value = f"the expected cost of {expected:.2f}"
     if max_cost is not None and expected > max_cost:
         raise OverLimit("options.max_cost", value, f"{max_cost:.2f}", "options.max_cost", f"raise it, {remedy}")
     if 0 < known.max_job_cost < expected:
-        raise OverLimit("video", value, f"{known.max_job_cost:.2f}", "MAX_JOB_COST", remedy)
+        raise OverLimit(field, value, f"{known.max_job_cost:.2f}", "MAX_JOB_COST", remedy)
 
 
 def check_jobs(active: int, known: Settings) -> None:

@@ -3,7 +3,8 @@
 More chunks: less is redone when a node is lost, and the last round wastes less. Fewer: less start-up. With `n` frames a
 chunk and failures at rate `r`, a chunk that takes T = start-up + n x seconds per frame is expected to take
 (exp(rT) - 1) / r with its repeats (the mean completion time of a task restarted at Poisson failures: Duda, "The effects
-of checkpointing on program execution time", 1983), and ceil(chunks / workers) rounds of that are the makespan.
+of checkpointing on program execution time", 1983), and ceil(chunks / workers) rounds of that are the makespan. A
+style that has to be fitted first is added to that (see `fit_estimate`).
 """
 
 import math
@@ -11,6 +12,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from activities import limits
+from activities.fit_estimate import expected_fit_seconds
 from activities.plan_reuse import completed, scored_part
 from activities.settings import settings
 from activities.storage import system_account
@@ -51,7 +53,7 @@ def make_plan(index: VideoIndex, figures: PlanFigures, chunk_size: int | None = 
         frame_count=index.frame_count,
         chunks=chunks,
         figures=figures,
-        expected_seconds=round(makespan(index.frame_count, size, figures), 3),
+        expected_seconds=round(figures.fit_seconds + makespan(index.frame_count, size, figures), 3),
         expected_cost=round(_cost(index.frame_count, len(chunks), figures), 6),
     )
 
@@ -103,7 +105,7 @@ def _keyframe_numbers(index: VideoIndex) -> list[int]:
 
 
 def _cost(frame_count: int, chunks: int, figures: PlanFigures) -> float:
-    seconds = chunks * figures.start_up_seconds + frame_count * figures.seconds_per_frame
+    seconds = figures.fit_seconds + chunks * figures.start_up_seconds + frame_count * figures.seconds_per_frame
     return node_cost(seconds, figures.workers_per_node, figures.node_price_per_hour)
 
 
@@ -121,6 +123,7 @@ def _plan(start: StartInput) -> Plan:
         seconds_per_frame=known.seconds_per_megapixel * megapixels,
         node_losses_per_hour=known.node_losses_per_hour,
         node_price_per_hour=known.node_price_per_hour,
+        fit_seconds=expected_fit_seconds(start),
     )
     scored = scored_part(start, index)
     size = options.chunk_size or _size_within_limit(scored.frame_count, figures, known.max_chunks)

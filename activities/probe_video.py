@@ -1,14 +1,15 @@
 """Activity `probe_video`: the frame index of the job's video, checked against the limits. Reads packets, no pixels."""
 
 from activities import limits
+from activities.policy import policy_of
 from activities.refusal import JobRefused
 from activities.settings import settings
 from activities.sources import open_video
 from activities.storage import system_account
 from contracts import layout
-from contracts.job import JobOptions, StartInput
+from contracts.job import StartInput
 from contracts.settings import Settings
-from contracts.steps import Policy, Probed
+from contracts.steps import Probed
 from contracts.video_index import VideoIndex
 from media.errors import MediaError
 from media.index import ProbeLimits, probe
@@ -31,7 +32,7 @@ def probe_video(start: StartInput) -> Probed:
         width=index.width,
         height=index.height,
         duration=float(index.duration),
-        policy=_policy(known, start.request.options),
+        policy=policy_of(known, start.request.options),
     )
 
 
@@ -51,18 +52,3 @@ def _check_limits(video: str, index: VideoIndex, known: Settings) -> None:
         limits.check_duration(video, float(index.duration), known)
     except limits.OverLimit as over:
         raise over.refusal() from None
-
-
-def _policy(known: Settings, options: JobOptions) -> Policy:
-    return Policy(
-        max_attempts=known.max_attempts,
-        poll_seconds=known.poll_seconds,
-        progress_seconds=known.progress_seconds,
-        chunks_per_group=known.chunks_per_group,
-        workers=known.workers,
-        slots_per_node=known.pool_slots_per_node,
-        node_price_per_hour=known.node_price_per_hour,
-        on_bad_frame=options.on_bad_frame,
-        max_bad_frames=0 if options.on_bad_frame == "fail" else options.max_bad_frames,
-        max_bad_run=0 if options.on_bad_frame == "fail" else options.max_bad_run,
-    )

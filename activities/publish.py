@@ -1,6 +1,6 @@
 """Activity `publish`: the ledger and the provenance beside the finished video."""
 
-from activities import gpu_tasks, models
+from activities import gpu_tasks, model_records, models
 from activities.segments import read_outcomes
 from activities.storage import data_account, system_account
 from activities.version import code_version
@@ -23,14 +23,18 @@ def publish(publication: PublishInput) -> JobResult:
         contracts.ledger.LedgerIncomplete: a frame is unaccounted for.
     """
     job, stitched = publication.job, publication.stitched
+    start = gpu_tasks.read_start(job)
     plan = system_account().read_json(layout.JOBS, layout.plan_blob(job), Plan)
     outcomes = read_outcomes(job)
     ledger = Ledger.from_chunks(job, plan.frame_count, outcomes)
     data = data_account()
     data.write_json(layout.OUTPUTS, layout.output_blob(job, LEDGER_NAME), ledger)
-    data.write_json(layout.OUTPUTS, layout.output_blob(job, PROVENANCE_NAME), _provenance(publication, plan, outcomes))
+    data.write_json(
+        layout.OUTPUTS, layout.output_blob(job, PROVENANCE_NAME), _provenance(publication, start, plan, outcomes)
+    )
     return JobResult(
         job=job,
+        model=models.model_key(start),
         output=stitched.output,
         ledger=layout.output_blob(job, LEDGER_NAME),
         provenance=layout.output_blob(job, PROVENANCE_NAME),
@@ -42,9 +46,10 @@ def publish(publication: PublishInput) -> JobResult:
     )
 
 
-def _provenance(publication: PublishInput, plan: Plan, outcomes: list[ChunkOutcome]) -> Provenance:
-    start = gpu_tasks.read_start(publication.job)
-    model = models.model_ref(start)
+def _provenance(publication: PublishInput, start: StartInput, plan: Plan, outcomes: list[ChunkOutcome]) -> Provenance:
+    model, key = models.model_ref(start), models.model_key(start)
+    builtin = models.builtin_style(start)
+    record = model_records.find_record(key) if key else None
     return Provenance(
         job=publication.job,
         request=start.request,
@@ -53,8 +58,10 @@ def _provenance(publication: PublishInput, plan: Plan, outcomes: list[ChunkOutco
         source_bytes=start.video_bytes,
         source_md5=_source_md5(start),
         style_etag=start.style_etag,
-        model=_model_name(start),
+        model=builtin.name if builtin else key,
         model_sha256=model.sha256 if model else None,
+        model_features=record.features if record else None,
+        model_recipe=record.recipe if record else None,
         plan=plan,
         encoder={"codec": "libx264", **EncoderOptions().model_dump()},
         devices=tuple(sorted({outcome.device for outcome in outcomes if outcome.device})),
@@ -65,14 +72,6 @@ def _provenance(publication: PublishInput, plan: Plan, outcomes: list[ChunkOutco
         wasted_seconds=publication.wasted_seconds,
         cost=publication.cost,
     )
-
-
-def _model_name(start: StartInput) -> str | None:
-    """A built-in style's name, or the key that a later request may give as `model`."""
-    if start.request.scorer != "style-transfer":
-        return None
-    style = models.builtin_style(start)
-    return style.name if style else models.model_key(start)
 
 
 def _source_md5(start: StartInput) -> str | None:

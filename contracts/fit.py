@@ -4,25 +4,47 @@ from typing import Literal
 
 from pydantic import Field
 
-from contracts.model import SCHEMA_VERSION, BatchId, Contract, SchemaVersion, Sha256
+from contracts.model import SCHEMA_VERSION, BatchId, Contract, SchemaVersion, Sha256, digest
 
 Extractor = Literal["squeezenet", "vgg19", "patches"]
 EXTRACTORS: tuple[Extractor, ...] = ("squeezenet", "vgg19", "patches")
 # The recipe that goes with each extractor; `gpu_task/recipes.py` has its numbers. A recipe's name is part of a model's
 # address: change a number there, change the name here.
 RECIPES: dict[Extractor, str] = {"squeezenet": "squeezenet-v1", "vgg19": "vgg19-v1", "patches": "patches-v1"}
+# A node says how far its fit is, and may say anything; no fit takes more steps than this.
+MAX_STEPS = 10**7
 
 
 class FitProgress(Contract):
     """Step `step` of `steps`, and the losses there, unweighted. `job` is the one that fits, where it is another."""
 
-    step: int = Field(ge=0)
-    steps: int = Field(ge=1)
+    step: int = Field(ge=0, le=MAX_STEPS)
+    steps: int = Field(ge=1, le=MAX_STEPS)
     style: float | None = None
     content: float | None = None
     consistency: float | None = None
     seconds_left: float | None = Field(default=None, ge=0)
     job: BatchId | None = None
+
+
+class ModelChoice(Contract):
+    """`<job>/model.json`: the network that a job needs, by all that decides it; pinned, whatever the settings become.
+
+    `style_sha256` is of the image's content, so two uploads of one picture come to one network. `steps` is the setting
+    FIT_STEPS: 0 for as many as the recipe says. `size_class` is the shorter side, in pixels, that it is fitted for.
+    """
+
+    style_sha256: Sha256
+    features: Extractor
+    recipe: str
+    steps: int = Field(ge=0)
+    style_scale: float = Field(gt=0)
+    size_class: int = Field(ge=16)
+
+    @property
+    def key(self) -> str:
+        """The network's address: `models/<key>.safetensors`."""
+        return digest(self.style_sha256, self.recipe, self.steps, self.style_scale, self.size_class)
 
 
 class FitClaim(Contract):

@@ -72,6 +72,11 @@ def plan_blob(job: str) -> str:
     return f"{job}/plan.json"
 
 
+def model_choice_blob(job: str) -> str:
+    """Which network the job needs (`ModelChoice`)."""
+    return f"{job}/model.json"
+
+
 def base_blob(job: str) -> str:
     """The result that a job of a range takes its other frames from (`BaseResult`)."""
     return f"{job}/base.json"
@@ -130,6 +135,11 @@ def progress_prefix(job: str) -> str:
     return f"{job}/progress/"
 
 
+def fit_progress_prefix(job: str) -> str:
+    """Progress of a job's attempts at a fit: `fit-a<attempt>`."""
+    return f"{job}/progress/fit-a"
+
+
 def progress_blob(job: str, task: str) -> str:
     return f"{job}/progress/{task}"
 
@@ -140,6 +150,14 @@ def log_blob(job: str, task: str, run: int) -> str:
 
 def timings_blob(job: str, task: str, run: int) -> str:
     return f"{job}/{task}-r{run}.timings.json"
+
+
+STYLE_HASHES = "styles/"
+
+
+def style_hash_blob(blob: str, etag: str) -> str:
+    """In container `jobs`: an empty blob whose metadata has the SHA-256 of this version of a style's image."""
+    return STYLE_HASHES + digest(blob, etag.strip('"'))
 
 
 def fit_claim_blob(key: str) -> str:

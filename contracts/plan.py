@@ -34,7 +34,10 @@ class Chunk(Contract):
 
 
 class PlanFigures(Contract):
-    """What the planner assumed: seconds, workers, chance of losing a node, price."""
+    """What the planner assumed: seconds, workers, chance of losing a node, price.
+
+    `fit_seconds` are those of fitting the style before any frame is scored, start-up included; 0 where it is fitted.
+    """
 
     workers: int = Field(ge=1)
     start_up_seconds: float = Field(ge=0)
@@ -42,6 +45,7 @@ class PlanFigures(Contract):
     node_losses_per_hour: float = Field(ge=0)
     node_price_per_hour: float = Field(ge=0)
     workers_per_node: int = Field(default=1, ge=1)
+    fit_seconds: float = Field(default=0.0, ge=0)
 
 
 def node_cost(task_seconds: float, slots_per_node: int, price_per_hour: float) -> float:

@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from contracts.fit import FitProgress
 from contracts.frame_runs import FrameRun
 from contracts.job import StartInput
 from contracts.ledger import BadRun
 from contracts.messages import AboutTask, GpuResult
-from contracts.model import BatchId, Contract
+from contracts.model import BatchId, Contract, Sha256
 from contracts.provenance import AudioTrack
 from contracts.status import MOST_BAD_RUNS
 from contracts.task_spec import Replacement
@@ -63,6 +64,7 @@ class Policy(Contract):
     on_bad_frame: Literal["fail", "hold", "source"] = "fail"
     max_bad_frames: int = Field(default=0, ge=0)
     max_bad_run: int = Field(default=0, ge=0)
+    fit_max_seconds: float = Field(default=900.0, ge=0)
 
 
 class Probed(Contract):
@@ -83,10 +85,36 @@ class Planned(Contract):
     expected_cost: float
 
 
+class FitPlanned(Contract):
+    """Result of `plan_fit`, for a job that only fits: what that is expected to take; 0 where it is done already."""
+
+    policy: Policy
+    expected_seconds: float
+    expected_cost: float
+
+
 class ModelState(Contract):
-    """Result of `find_model`: `fit` where the style's network has to be fitted first."""
+    """Result of `find_model`: `fit` where the style's network has to be fitted first. `model` is that network's key."""
 
     needed: Literal["none", "ready", "fit"]
+    model: Sha256 | None = None
+
+
+class FitTurn(Contract):
+    """Result of `claim_fit`: whose turn it is to fit the model that a run needs.
+
+    `ours`: this run's. `theirs`: another job's, as `fit` says. `ready`: nobody's, the model is there; `fit` says how it
+    came about. `ended`: this run is over.
+    """
+
+    state: Literal["ours", "theirs", "ready", "ended"]
+    fit: FitProgress | None = None
+
+
+class FitMeasured(Contract):
+    """Result of `measure_fit`; `fit` is None while nothing is known of one."""
+
+    fit: FitProgress | None = None
 
 
 class TaskRef(RunRef, AboutTask):
@@ -157,6 +185,16 @@ class ChunkReport(BadCount):
     seconds: float = 0.0
     wasted_seconds: float = 0.0
     reason: str | None = Field(default=None, max_length=4_000)
+
+
+class FitReport(ChunkReport):
+    """What `prepare_model` returns: a report without frames. `model` is the network's key, where it is a fitted one.
+
+    `fit` says where its fit ended, if this run fitted or awaited it.
+    """
+
+    model: Sha256 | None = None
+    fit: FitProgress | None = None
 
 
 class GroupInput(RunRef):

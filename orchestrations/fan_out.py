@@ -34,7 +34,7 @@ def fan_out(
     tick: TimerTask | None = None
     while pending:
         if tick is None and on_progress is not None:
-            tick = ctx.create_timer(_interval(began, ctx.current_utc_datetime, policy))
+            tick = ctx.create_timer(progress_interval(began, ctx.current_utc_datetime, policy))
         awaited: list[Task[Any]] = [*pending] if tick is None else [*pending, tick]
         yield when_any(awaited)
         finished = [child for child in pending if child.is_complete]
@@ -111,5 +111,6 @@ def _require_few_bad(total: ChunkReport, policy: Policy) -> None:
         )
 
 
-def _interval(began: datetime, now: datetime, policy: Policy) -> timedelta:
+def progress_interval(began: datetime, now: datetime, policy: Policy) -> timedelta:
+    """Until progress is measured the next time."""
     return max(timedelta(seconds=policy.progress_seconds), (now - began) * PROGRESS_SHARE)

@@ -52,7 +52,8 @@ class Failure:
 
 @dataclass(frozen=True)
 class Effort:
-    """How the work went. `submitted` is the app's last answer, `verdict` that on the task's output if it was right.
+    """How the work went. `submitted` is the app's last answer, `verdict` that on the task's output if it was right,
+    `result` what that task said.
 
     Seconds are of GPU tasks, failed attempts included; `tasks` counts those that were submitted.
     """
@@ -64,6 +65,7 @@ class Effort:
     tasks: int
     seconds: float
     wasted_seconds: float
+    result: GpuResult | None = None
 
     @property
     def reason(self) -> str:
@@ -107,7 +109,7 @@ def do_gpu_work(ctx: OrchestrationContext, mailbox: Mailbox, work: GpuWork, poli
         verdict = yield from _verify(ctx, work.verify, task, result)
         seconds = result.seconds.total
         if verdict.problem is None:
-            return Effort("done", submitted, verdict, tuple(failures), tasks, wasted + seconds, wasted)
+            return Effort("done", submitted, verdict, tuple(failures), tasks, wasted + seconds, wasted, result)
         wasted += seconds
         at = ctx.current_utc_datetime
         # A task that said it succeeded, and whose output is not right, was not stopped by a frame.

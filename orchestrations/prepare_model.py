@@ -1,43 +1,78 @@
-"""Sub-orchestration `prepare_model`: reuse the weights of the job's style, or fit them first."""
+"""Sub-orchestration `prepare_model`: reuse the weights of the job's style, fit them first, or wait for who does."""
 
+from datetime import timedelta
 from typing import Any
 
 from durabletask.task import OrchestrationContext
 
 from contracts import layout
-from contracts.steps import ChunkReport, FitInput, ModelState, RunRef
+from contracts.fit import FitProgress
+from contracts.steps import FitInput, FitReport, FitTurn, ModelState, Policy, RunRef
+from orchestrations.burial import bury
 from orchestrations.calling import JobFailed, Step, call
 from orchestrations.gpu_task import Effort, GpuWork, Mailbox, do_gpu_work
 
+# Between two looks at another job's fit: soon at first, since it may be nearly done, then ever more rarely.
+FIRST_LOOK_SECONDS, LOOK_GROWTH = 2.0, 1.5
+
 
 def prepare_model(ctx: OrchestrationContext, payload: dict[str, Any]) -> Step[dict[str, Any]]:
-    """Returns a ChunkReport of the fit; one that used no GPU time where nothing had to be fitted."""
+    """Returns a FitReport; one that used no GPU time where nothing had to be fitted, or another job did it."""
     fit = FitInput.model_validate(payload)
-    run = RunRef.of(fit)
     try:
-        state = yield from call(ctx, "find_model", run, ModelState)
-        if state.needed != "fit":
-            return ChunkReport(ok=True).model_dump(mode="json")
-        work = GpuWork(
-            run=run,
-            chunk=None,
-            submit="submit_fit",
-            verify="verify_fit",
-            task_name=layout.fit_task,
-            attempts=range(1, fit.policy.max_attempts + 1),
-        )
-        effort = yield from do_gpu_work(ctx, Mailbox(ctx), work, fit.policy)
+        report = yield from _prepare(ctx, RunRef.of(fit), fit.policy)
     except JobFailed as failure:
-        return ChunkReport(ok=False, reason=str(failure)).model_dump(mode="json")
-    return _report(effort).model_dump(mode="json")
+        report = FitReport(ok=False, reason=str(failure)[:4_000])
+    return report.model_dump(mode="json")
 
 
-def _report(effort: Effort) -> ChunkReport:
-    reason = {"failed": effort.reason, "ended": "the run was ended"}.get(effort.state)
-    return ChunkReport(
+def _prepare(ctx: OrchestrationContext, run: RunRef, policy: Policy) -> Step[FitReport]:
+    state = yield from call(ctx, "find_model", run, ModelState)
+    if state.needed != "fit":
+        return FitReport(ok=True, model=state.model)
+    turn = yield from _await_turn(ctx, run, policy)
+    if turn.state == "ready":
+        return FitReport(ok=True, model=state.model, fit=turn.fit)
+    if turn.state == "ended":
+        return FitReport(ok=False, reason="the run was ended")
+    effort = yield from do_gpu_work(ctx, Mailbox(ctx), _work(run, policy), policy)
+    reason = {"ended": "the run was ended"}.get(effort.state)
+    if effort.state == "failed":
+        reason = yield from bury(ctx, effort, f"the style could not be fitted: {effort.reason}")
+    return FitReport(
         ok=reason is None,
         retries=max(0, effort.tasks - 1),
         seconds=effort.seconds,
         wasted_seconds=effort.wasted_seconds,
-        reason=reason,
+        reason=reason[:4_000] if reason else None,
+        model=state.model,
+        fit=_final(effort),
     )
+
+
+def _await_turn(ctx: OrchestrationContext, run: RunRef, policy: Policy) -> Step[FitTurn]:
+    """Until another job that fits the same model has done so, or has left it to this one."""
+    seconds = min(FIRST_LOOK_SECONDS, policy.poll_seconds)
+    while True:
+        turn = yield from call(ctx, "claim_fit", run, FitTurn)
+        if turn.state != "theirs":
+            return turn
+        yield ctx.create_timer(timedelta(seconds=seconds))
+        seconds = min(seconds * LOOK_GROWTH, policy.poll_seconds)
+
+
+def _work(run: RunRef, policy: Policy) -> GpuWork:
+    return GpuWork(
+        run=run,
+        chunk=None,
+        submit="submit_fit",
+        verify="verify_fit",
+        task_name=layout.fit_task,
+        attempts=range(1, policy.max_attempts + 1),
+    )
+
+
+def _final(effort: Effort) -> FitProgress | None:
+    """Where the fit ended, as its task said; whose it was is known better here."""
+    said = effort.result.fit if effort.result else None
+    return said.model_copy(update={"job": None, "seconds_left": 0.0}) if said else None

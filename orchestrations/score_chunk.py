@@ -13,8 +13,9 @@ from typing import Any
 from durabletask.task import OrchestrationContext
 
 from contracts import layout
-from contracts.steps import BadCount, Burial, Buried, ChunkInput, ChunkReport, RunRef
-from orchestrations.calling import JobFailed, Step, call
+from contracts.steps import BadCount, ChunkInput, ChunkReport, RunRef
+from orchestrations.burial import bury
+from orchestrations.calling import JobFailed, Step
 from orchestrations.gpu_task import Effort, GpuWork, Mailbox, do_gpu_work
 from orchestrations.pieces import GivenUp, Piece, Pieces
 
@@ -104,20 +105,7 @@ class ChunkScoring:
             raise GivenUp(f"piece after piece fails, so it is not single frames that are bad: {effort.reason}")
 
     def _bury(self, effort: Effort, given_up: GivenUp) -> Step[str]:
-        """Keep what was given up as a dead letter; the reason for the job's user."""
-        last = effort.failures[-1]
-        burial = Burial(
-            **last.task.fields(),
-            reason=str(given_up),
-            bad_frames=given_up.bad_frames,
-            first_failed=(self._first_failed or last.at).isoformat(),
-            last_failed=last.at.isoformat(),
-        )
-        try:
-            yield from call(self._ctx, "bury_task", burial, Buried)
-        except JobFailed as failure:
-            return f"{given_up} (and no dead letter could be kept: {failure})"
-        return str(given_up)
+        return bury(self._ctx, effort, str(given_up), given_up.bad_frames, self._first_failed)
 
     def _report(self, problem: str | None) -> ChunkReport:
         if problem is None:

@@ -1,26 +1,15 @@
-"""Orchestration `score_video`: the life of a video, from its upload to the published result."""
+"""Orchestration `score_video`: the life of a video, from its upload to the published result; or of a fit alone."""
 
 from typing import Any
 
 from durabletask.task import OrchestrationContext, TaskFailedError
 
-from contracts import layout
 from contracts.job import StartInput
 from contracts.status import JobResult
-from contracts.steps import (
-    ChunkReport,
-    Ended,
-    EndInput,
-    FitInput,
-    Planned,
-    Policy,
-    Probed,
-    PublishInput,
-    RunRef,
-    Stitched,
-)
+from contracts.steps import Ended, EndInput, FitPlanned, Planned, Probed, PublishInput, RunRef, Stitched
 from orchestrations.calling import JobFailed, Step, call
 from orchestrations.fan_out import fan_out
+from orchestrations.preparing import prepare
 from orchestrations.status_board import StatusBoard
 
 
@@ -32,8 +21,9 @@ def score_video(ctx: OrchestrationContext, payload: dict[str, Any]) -> Step[dict
     """
     start = StartInput.model_validate(payload)
     board = StatusBoard(ctx, start)
+    work = _fit if start.request.fit_only else _score
     try:
-        result = yield from _score(ctx, start, board)
+        result = yield from work(ctx, start, board)
     except (JobFailed, TaskFailedError) as failure:
         reason = str(failure)
         board.failed(reason)
@@ -44,6 +34,18 @@ def score_video(ctx: OrchestrationContext, payload: dict[str, Any]) -> Step[dict
     return result.model_dump(mode="json")
 
 
+def _fit(ctx: OrchestrationContext, start: StartInput, board: StatusBoard) -> Step[JobResult]:
+    """A job that ends once its style is fitted; a video, where there is one, gives the frames to fit on."""
+    if start.request.video is not None:
+        board.phase("probing")
+        yield from call(ctx, "probe_video", start, Probed)
+    planned = yield from call(ctx, "plan_fit", start, FitPlanned)
+    board.fit_planned(planned)
+    board.phase("preparing")
+    fit = yield from prepare(ctx, RunRef.of(start), planned.policy, board)
+    return JobResult(job=start.job, model=fit.model, cost=board.cost(fit.seconds))
+
+
 def _score(ctx: OrchestrationContext, start: StartInput, board: StatusBoard) -> Step[JobResult]:
     run = RunRef.of(start)
     board.phase("probing")
@@ -52,8 +54,8 @@ def _score(ctx: OrchestrationContext, start: StartInput, board: StatusBoard) -> 
     planned = yield from call(ctx, "plan_chunks", start, Planned)
     board.planned(planned)
     board.phase("preparing")
-    fit = yield from _prepare(ctx, run, probed.policy)
-    board.prepared(fit)
+    fit = yield from prepare(ctx, run, probed.policy, board)
+    board.scoring()
     scored = yield from fan_out(ctx, run, range(planned.chunks), probed.policy, board.scored)
     board.phase("stitching")
     stitched = yield from call(ctx, "stitch_video", run, Stitched)
@@ -68,16 +70,6 @@ def _score(ctx: OrchestrationContext, start: StartInput, board: StatusBoard) -> 
         cost=board.cost(seconds),
     )
     return (yield from call(ctx, "publish", publication, JobResult))
-
-
-def _prepare(ctx: OrchestrationContext, run: RunRef, policy: Policy) -> Step[ChunkReport]:
-    payload = FitInput(job=run.job, run=run.run, policy=policy).model_dump(mode="json")
-    instance = layout.model_instance(run.job, run.run)
-    returned: Any = yield ctx.call_sub_orchestrator("prepare_model", input=payload, instance_id=instance)
-    report = ChunkReport.model_validate(returned)
-    if not report.ok:
-        raise JobFailed(report.reason or "the style could not be fitted")
-    return report
 
 
 def _end(ctx: OrchestrationContext, start: StartInput, reason: str | None) -> Step[Ended]:

@@ -1,13 +1,24 @@
 """The job's custom status: what `GET /api/jobs/<job>` and the Durable status API show."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from durabletask.task import OrchestrationContext
 
+from contracts.fit import FitProgress
 from contracts.job import StartInput
 from contracts.plan import node_cost
 from contracts.status import JobResult, JobStatus, Phase
-from contracts.steps import ChunkReport, Planned, Policy, Probed
+from contracts.steps import ChunkReport, FitPlanned, FitReport, Planned, Policy, Probed
+
+
+@dataclass(frozen=True)
+class FitBegan:
+    """When, and at which step, a fit was first heard of; `job` is the one that fits, where it is another."""
+
+    at: datetime
+    step: int
+    job: str | None
 
 
 class StatusBoard:
@@ -17,6 +28,7 @@ class StatusBoard:
         self._ctx = ctx
         self._status = JobStatus(video=start.request.video, style=start.request.style)
         self._fit = ChunkReport(ok=True, chunks=0)
+        self._fit_since: FitBegan | None = None
         self._scoring_since: datetime | None = None
         self._policy: Policy | None = None
 
@@ -30,10 +42,22 @@ class StatusBoard:
     def planned(self, planned: Planned) -> None:
         self._show(chunks=planned.chunks, expected_seconds=planned.expected_seconds)
 
-    def prepared(self, fit: ChunkReport) -> None:
+    def fit_planned(self, planned: FitPlanned) -> None:
+        self._policy = planned.policy
+        self._show(expected_seconds=planned.expected_seconds)
+
+    def fitting(self, fit: FitProgress | None) -> None:
+        """How far the fit is that the job waits for; what was known stays where nothing is known now."""
+        if fit is not None:
+            self._show(fit=fit.model_copy(update={"seconds_left": self._fit_seconds_left(fit)}))
+
+    def prepared(self, fit: FitReport) -> None:
         self._fit = fit
+        self._show(fit=fit.fit or self._status.fit, retries=fit.retries, cost=self.cost(fit.seconds))
+
+    def scoring(self) -> None:
         self._scoring_since = self._ctx.current_utc_datetime
-        self._show(phase="scoring", retries=fit.retries, cost=self.cost(fit.seconds))
+        self._show(phase="scoring")
 
     def scored(self, total: ChunkReport, measured: int) -> None:
         """Frames of finished chunks count, and those that running tasks have told of."""
@@ -65,6 +89,19 @@ class StatusBoard:
             return None
         elapsed = (self._ctx.current_utc_datetime - self._scoring_since).total_seconds()
         return round(elapsed / done * max(0, self._status.frames - done), 1)
+
+    def _fit_seconds_left(self, fit: FitProgress) -> float | None:
+        """By the pace since the fit was first heard of; another attempt, or another job's fit, begins anew."""
+        now, began = self._ctx.current_utc_datetime, self._fit_since
+        if began is None or fit.step < began.step or fit.job != began.job:
+            self._fit_since = FitBegan(now, fit.step, fit.job)
+            return None
+        elapsed = (now - began.at).total_seconds()
+        if fit.step == began.step:
+            return None
+        left = elapsed / (fit.step - began.step) * (fit.steps - fit.step)
+        limit = self._policy.fit_max_seconds if self._policy else left
+        return round(max(0.0, min(left, limit - elapsed)), 1)
 
     def _show(self, **changes: object) -> None:
         self._status = self._status.model_copy(update=changes)

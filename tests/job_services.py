@@ -43,6 +43,22 @@ def services(azurite: Azurite, folder: Path, monkeypatch: pytest.MonkeyPatch, **
         _forget()
 
 
+@contextmanager
+def accounts_only(azurite: Azurite, monkeypatch: pytest.MonkeyPatch, **more: str) -> Iterator[None]:
+    """The app's environment without a Batch service."""
+    environment = {
+        "DATA_STORAGE": azurite.connection_string,
+        "SYSTEM_STORAGE": azurite.connection_string,
+        "BATCH_ENDPOINT": "http://127.0.0.1:1",
+    }
+    for name, value in (environment | more).items():
+        monkeypatch.setenv(name, value)
+    _forget()
+    _make_containers(azurite)
+    yield
+    _forget()
+
+
 def job_of(request: pytest.FixtureRequest) -> str:
     """A job id that no other test uses."""
     return f"clip-{zlib.crc32(request.node.nodeid.encode())}"
@@ -70,7 +86,7 @@ def names(container: str, prefix: str) -> list[str]:
 
 def _make_containers(azurite: Azurite) -> None:
     with BlobServiceClient.from_connection_string(azurite.connection_string) as service:
-        for name in (layout.JOBS, layout.LOGS, layout.VIDEOS, layout.OUTPUTS, layout.STYLES):
+        for name in (layout.JOBS, layout.LOGS, layout.VIDEOS, layout.OUTPUTS, layout.STYLES, layout.MODELS):
             if not service.get_container_client(name).exists():
                 service.create_container(name)
 

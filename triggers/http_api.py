@@ -14,7 +14,7 @@ from triggers.bad_request import BadRequest, TooManyJobs
 from triggers.job_control import Conflict, cancel, retry
 from triggers.job_view import view
 from triggers.starting import ORCHESTRATION, resolve, start
-from triggers.styles import list_styles
+from triggers.styles import fitted_styles, style_entry
 
 bp = df.Blueprint()
 
@@ -96,8 +96,9 @@ def retry_job(req: func.HttpRequest, client: df.SyncDurableFunctionsClient) -> f
 @bp.function_name("get_styles")
 @bp.route(route="styles", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 def get_styles(req: func.HttpRequest) -> func.HttpResponse:
-    """200 with {styles: [{name, title, kind}]}."""
-    return _json({"styles": [{"name": s.name, "title": s.title, "kind": s.kind} for s in list_styles()]}, 200)
+    """200 with {styles: [{name, title, kind, blob, models}]}; `models` are the networks fitted to an uploaded style, as
+    its image is now."""
+    return _json({"styles": [style_entry(style, models) for style, models in fitted_styles()]}, 200)
 
 
 def _request(body: bytes) -> JobRequest:

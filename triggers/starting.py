@@ -18,12 +18,12 @@ from activities.settings import settings
 from activities.storage import data_account, system_account
 from contracts import layout
 from contracts.job import JobRequest, StartInput
-from contracts.model import Contract
+from contracts.model import Contract, digest
 from contracts.steps import EndInput, GuardInput, RunRef
 from triggers.admission import admit
 from triggers.bad_request import BadRequest
 from triggers.base_result import base_problems
-from triggers.styles import pin_style
+from triggers.styles import PinnedStyle, pin_style, style_problem
 
 log = logging.getLogger(__name__)
 
@@ -40,17 +40,27 @@ def resolve(request: JobRequest) -> StartInput:
         BadRequest: the video or the style does not exist, is over a limit, or cannot be what it should.
     """
     style = pin_style(request.style) if request.style else None
+    if problem := style_problem(request, style):
+        raise BadRequest([problem])
     etag, size = _video(request.video) if request.video is not None else (None, 0)
     if etag is not None and (problems := base_problems(request, etag)):
         raise BadRequest(problems)
     return StartInput(
-        job=request.job_id(etag, style.version if style else None),
+        job=request.job_id(etag, _style_version(request, style)),
         request=request,
         video_etag=etag,
         video_bytes=size,
         style_etag=style.etag if style else None,
         style_blob=style.blob if style else None,
     )
+
+
+def _style_version(request: JobRequest, style: PinnedStyle | None) -> str | None:
+    """What the job's id knows the style by. A fit by other settings is another fit, so where that is all there is to
+    the job, it is another job."""
+    if style is None or not request.fit_only:
+        return style.version if style else None
+    return digest(style.version.strip('"'), settings().fit_features, settings().fit_steps)
 
 
 def _video(name: str) -> tuple[str, int]:

@@ -1,14 +1,18 @@
 """The styles that a request may name, and what of an uploaded one is checked before a job begins."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 
-from activities import limits
+from activities import limits, model_records
+from activities.model_records import of_content
 from activities.settings import settings
-from activities.storage import data_account
+from activities.storage import data_account, system_account
 from activities.style_header import NoStyleImage, read_style_header
 from contracts import layout
+from contracts.fit import FittedModel
+from contracts.job import JobRequest
 from contracts.styles import BUILTIN_STYLES
 from triggers.bad_request import BadRequest
 
@@ -24,6 +28,12 @@ class Style:
     title: str
     kind: str
     blob: str | None = None
+    etag: str | None = None
+
+    @property
+    def hash_blob(self) -> str | None:
+        """Where the SHA-256 of its image is kept, once it was used."""
+        return layout.style_hash_blob(self.blob, self.etag) if self.blob and self.etag else None
 
 
 @dataclass(frozen=True)
@@ -43,8 +53,46 @@ def list_styles() -> list[Style]:
     styles = {s.name: Style(s.name, s.title, "builtin") for s in BUILTIN_STYLES.values()}
     for blob in data_account().container(layout.STYLES).list_blobs():
         if name := layout.style_name(blob.name):
-            styles[name] = Style(name, name, "uploaded", blob.name)
+            styles[name] = Style(name, name, "uploaded", blob.name, str(blob.etag))
     return sorted(styles.values(), key=lambda style: style.name)
+
+
+def fitted_styles() -> list[tuple[Style, list[FittedModel]]]:
+    """The styles, each with the networks fitted to its image as it is now, newest first.
+
+    Two listings and, for records that were not read before, a small blob each.
+    """
+    records = model_records.newest_records()
+    hashes = style_hashes()
+    return [(style, of_content(records, hashes.get(style.hash_blob))) for style in list_styles()]
+
+
+def style_hashes() -> dict[str | None, str]:
+    """SHA-256 of the images that were used, by the name of the blob that keeps it."""
+    noted = (
+        system_account().container(layout.JOBS).list_blobs(name_starts_with=layout.STYLE_HASHES, include=["metadata"])
+    )
+    return {blob.name: (blob.metadata or {})["sha256"] for blob in noted}
+
+
+def style_entry(style: Style, models: list[FittedModel]) -> dict[str, Any]:
+    """As `GET /api/styles` shows it."""
+    shown = {"name": style.name, "title": style.title, "kind": style.kind, "blob": style.blob}
+    return shown | {"models": [model.model_dump(mode="json") for model in models]}
+
+
+def style_problem(request: JobRequest, style: PinnedStyle | None) -> dict[str, object] | None:
+    """What is wrong with a request that asks to fit what is not fitted, as {field, value, problem}."""
+    if style is not None and style.blob is not None:
+        return None
+    scale = request.options.style_scale
+    if scale != 1:
+        problem = "only an uploaded style is fitted to a scale; leave it out, or upload the image and name that"
+        return {"field": "options.style_scale", "value": scale, "problem": problem}
+    if request.fit_only:
+        problem = "this style ships fitted: there is nothing to fit; name it in a job with a video"
+        return {"field": "style", "value": request.style, "problem": problem}
+    return None
 
 
 def pin_style(name: str) -> PinnedStyle:

@@ -74,6 +74,9 @@ def request_of_upload(name: str, metadata: dict[str, str]) -> JobRequest:
     if not isinstance(wanted, dict):
         problem = f"blob metadata {OPTIONS_METADATA_KEY!r} must be a JSON object"
         raise BadRequest.about(OPTIONS_METADATA_KEY, str(said)[:200], problem)
+    if wanted.get("fit_only"):
+        problem = "a video that is uploaded is scored; to fit a style alone, submit that over HTTP"
+        raise BadRequest.about("fit_only", repr(wanted["fit_only"])[:200], problem)
     if wanted.get("video", name) != name:
         problem = "an upload asks for itself; leave video out, or submit the job over HTTP"
         raise BadRequest.about("video", repr(wanted["video"])[:200], problem)

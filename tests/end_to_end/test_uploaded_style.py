@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from contracts.fit import RECIPES
 from media.verify import frame_times_of
 from tests.end_to_end.local_stack import LocalStack
 from tests.pictures import picture
@@ -28,7 +29,7 @@ def painting(tmp_path: Path) -> Path:
 def test_a_painting_is_fitted_once_and_its_weights_are_reused(
     new_stack: Callable[..., LocalStack], clip: Path, painting: Path, tmp_path: Path
 ) -> None:
-    stack = new_stack(nodes=1, settings={"FIT_FEATURES": "patches", "FIT_STEPS": "40"})
+    stack = new_stack(nodes=1, settings={"FIT_FEATURES": "patches", "FIT_STEPS": "5"})
     with painting.open("rb") as file:
         stack.data.get_blob_client("styles", "strokes.png").upload_blob(file)
     stack.upload(clip, "first.mp4")
@@ -36,9 +37,11 @@ def test_a_painting_is_fitted_once_and_its_weights_are_reused(
     assert first["runtimeStatus"] == "Completed", first
     assert frame_times_of(stack.download(f"{first['job']}/video.mp4", tmp_path / "v.mp4")) == frame_times_of(clip)
 
-    [model] = stack.system_blobs("models")
+    models = stack.system_blobs("models")
     provenance = json.loads(stack.download(f"{first['job']}/provenance.json", tmp_path / "p").read_text())
-    assert model == f"{provenance['model']}.safetensors"
+    assert models == [f"{provenance['model']}.json", f"{provenance['model']}.safetensors"]
+    assert (provenance["model_features"], provenance["model_recipe"]) == ("patches", RECIPES["patches"])
+    assert first["output"]["model"] == provenance["model"]
     assert "fit-a1-r1.log" in "".join(stack.system_blobs("logs", f"{first['job']}/"))
 
     stack.upload(clip, "second.mp4")
@@ -47,13 +50,13 @@ def test_a_painting_is_fitted_once_and_its_weights_are_reused(
     for job in (by_style, by_model):
         assert stack.wait(job, 200)["runtimeStatus"] == "Completed"
         assert not [name for name in stack.system_blobs("logs", f"{job}/") if "/fit-" in name]
-    assert stack.system_blobs("models") == [model]
+    assert stack.system_blobs("models") == models
 
 
 def test_a_picture_that_is_cut_off_fails_the_job_with_a_reason_and_no_picture_is_refused_at_the_door(
     new_stack: Callable[..., LocalStack], clip: Path
 ) -> None:
-    stack = new_stack(nodes=1, settings={"FIT_FEATURES": "patches", "FIT_STEPS": "40", "MAX_ATTEMPTS": "1"})
+    stack = new_stack(nodes=1, settings={"FIT_FEATURES": "patches", "FIT_STEPS": "5", "MAX_ATTEMPTS": "1"})
     stack.data.get_blob_client("styles", "broken.jpg").upload_blob(picture("JPEG")[:2_000])
     stack.data.get_blob_client("styles", "text.jpg").upload_blob(b"this is not a picture")
     stack.upload(clip, "clip.mp4")

@@ -50,8 +50,17 @@ class Hands:
     def plan_chunks(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"chunks": self.chunks, "expected_seconds": 1.0, "expected_cost": 0.0}
 
+    def plan_fit(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"policy": self.policy, "expected_seconds": 9.0, "expected_cost": 9.0}
+
     def find_model(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"needed": "ready"}
+
+    def claim_fit(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"state": "ours"}
+
+    def measure_fit(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"fit": {"step": 3, "steps": 9, "style": 0.5}}
 
     def submit_chunk(self, task: dict[str, Any]) -> dict[str, Any]:
         self.send(result_of(task))

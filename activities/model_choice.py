@@ -1,0 +1,104 @@
+"""Which network an uploaded style needs: chosen by the content of its image and today's settings, then pinned.
+
+Pinned, because a job must not change its network half-way: a setting may be changed while it runs, or before its retry.
+"""
+
+import hashlib
+
+from azure.core import MatchConditions
+from azure.core.exceptions import HttpResponseError
+
+from activities import limits
+from activities.refusal import JobRefused
+from activities.settings import settings
+from activities.storage import data_account, system_account
+from contracts import layout
+from contracts.fit import EXTRACTORS, RECIPES, Extractor, ModelChoice
+from contracts.job import StartInput
+from contracts.video_index import VideoIndex
+
+# Networks are fitted for a size: strokes that suit 360 lines are lost on 2160. Classes by the shorter side, in pixels.
+SIZE_CLASSES = (480, 1080, 2160)
+
+
+def choose(start: StartInput) -> ModelChoice:
+    """The network that the job's uploaded style needs, pinned. Called once at the beginning of a run.
+
+    What an earlier run had chosen stands if it can have been used; else today's settings count.
+
+    Raises:
+        JobRefused: the image was deleted or replaced since the job began.
+    """
+    system = system_account()
+    kept = system.find_json(layout.JOBS, layout.model_choice_blob(start.job), ModelChoice)
+    if kept is not None and (system.exists(layout.MODELS, layout.model_blob(kept.key)) or _has_scored(start.job)):
+        return kept
+    features: Extractor = next(name for name in EXTRACTORS if name == settings().fit_features)
+    choice = ModelChoice(
+        style_sha256=_style_sha256(start),
+        features=features,
+        recipe=RECIPES[features],
+        steps=settings().fit_steps,
+        style_scale=start.request.options.style_scale,
+        size_class=size_class(start),
+    )
+    system.write_json(layout.JOBS, layout.model_choice_blob(start.job), choice)
+    return choice
+
+
+def pinned(start: StartInput) -> ModelChoice:
+    """What `choose` has chosen for the job."""
+    kept = system_account().find_json(layout.JOBS, layout.model_choice_blob(start.job), ModelChoice)
+    return kept or choose(start)
+
+
+def size_class(start: StartInput) -> int:
+    """The smallest class that holds the shorter side of the frames as they are scored.
+
+    Without a video that is told by `max_dimension`, the longer side, at 16:9; without that too it is the first class.
+    """
+    limit = start.request.options.max_dimension
+    if start.request.video is None:
+        shorter = round(limit * 9 / 16) if limit else SIZE_CLASSES[0]
+    else:
+        index = system_account().read_json(layout.JOBS, layout.index_blob(start.job), VideoIndex)
+        shorter, longer = sorted((index.width, index.height))
+        shorter = round(shorter * min(1.0, limit / longer)) if limit else shorter
+    return next((size for size in SIZE_CLASSES if shorter <= size), SIZE_CLASSES[-1])
+
+
+def style_changed(start: StartInput) -> JobRefused:
+    """The error for a style image that is not what it was when the job began."""
+    return JobRefused(f"style {start.style_blob!r} was deleted or replaced since the job began; submit it again")
+
+
+def _has_scored(job: str) -> bool:
+    """Whether something of the job is scored already: with the network that it had chosen then."""
+    outcomes = system_account().container(layout.JOBS).list_blob_names(name_starts_with=layout.outcome_prefix(job))
+    return next(iter(outcomes), None) is not None
+
+
+def _style_sha256(start: StartInput) -> str:
+    """Of the image's content. It is read once per version of the image, and then remembered."""
+    assert start.style_blob is not None
+    assert start.style_etag is not None
+    note = layout.style_hash_blob(start.style_blob, start.style_etag)
+    if known := system_account().find_properties(layout.JOBS, note):
+        return known.metadata["sha256"]
+    sha256 = hashlib.sha256(_download(start, start.style_blob, start.style_etag)).hexdigest()
+    system_account().write_text(layout.JOBS, note, "", {"sha256": sha256})
+    return sha256
+
+
+def _download(start: StartInput, blob: str, etag: str) -> bytes:
+    client = data_account().container(layout.STYLES).get_blob_client(blob)
+    try:
+        found = client.download_blob(etag=etag, match_condition=MatchConditions.IfNotModified)
+        limits.check_style_bytes(found.size, settings())
+        return found.readall()
+    except limits.OverLimit as over:
+        raise over.refusal() from None
+    except HttpResponseError as error:
+        if error.status_code in (404, 412):
+            raise style_changed(start) from None
+        raise
