@@ -21,7 +21,7 @@ from tests.azurite import Azurite
 # Doors read their settings when they are imported, as in Azure.
 os.environ.setdefault("BATCH_ENDPOINT", "http://127.0.0.1:1")
 
-CONTAINERS = (layout.VIDEOS, layout.STYLES, layout.OUTPUTS, layout.JOBS, layout.DEADLETTER)
+CONTAINERS = (layout.VIDEOS, layout.STYLES, layout.OUTPUTS, layout.JOBS, layout.MODELS, layout.DEADLETTER)
 
 
 @pytest.fixture
