@@ -1,79 +1,54 @@
-"""`python -m gpu_task`: one task, told by the SAS URL in ATELIER_TASK_SPEC_URL.
+"""python -m gpu_task [COMMAND ...]
 
-Exit codes:
+Without a command it does one task, told by the SAS URL in ATELIER_TASK_SPEC_URL: what a GPU node runs.
+
+Commands, each with --help:
+    fit                fits a style by hand
+    evaluate           measures how well a fitted style paints
+    export-features    writes the pretrained weights that fitting needs as small files
+
+Exit codes of a task:
     0   succeeded, and reported
     1   failed, and reported
-    2   there is no spec to work from
+    2   there is no spec to work from, or no such command
     3   the report could not be sent; Batch may run the task again, the workflow's own timer notices
 """
 
-import logging
-import os
+import importlib
 import sys
-import tempfile
 import time
-from pathlib import Path
+from collections.abc import Sequence
 
 from gpu_task import environment
 
 BEGAN = time.perf_counter()
-if __name__ == "__main__":
-    environment.drop_the_rest()
 
-from azure.core.exceptions import AzureError  # noqa: E402  start-up seconds count the imports
-from pydantic import ValidationError  # noqa: E402
-
-from contracts.task_spec import SPEC_URL_VARIABLE, FitSpec, ScoreSpec, task_spec_adapter  # noqa: E402
-from gpu_task import blobs, report, task  # noqa: E402
-from gpu_task.log import start_log  # noqa: E402
-from gpu_task.timings import Timings  # noqa: E402
-
-log = logging.getLogger("gpu_task")
-
-SUCCEEDED, FAILED, NO_SPEC, NOT_REPORTED = 0, 1, 2, 3
-# A spec holds a window of a video's index and a few URLs: some kilobytes.
-MAX_SPEC_BYTES = 4 * 1024 * 1024
-# Batch gives each task a folder on the node's disk.
-WORKING_FOLDER_VARIABLE = "AZ_BATCH_TASK_WORKING_DIR"
+COMMANDS = {
+    "fit": "gpu_task.fit",
+    "evaluate": "gpu_task.evaluate",
+    "export-features": "gpu_task.export_features",
+}
+UNKNOWN_COMMAND = 2
 
 
-def main() -> int:
-    with tempfile.TemporaryDirectory(prefix="atelier-", dir=os.environ.get(WORKING_FOLDER_VARIABLE)) as name:
-        folder = Path(name)
-        log_file = folder / "task.log"
-        handler = start_log(log_file)
-        spec = _read_spec()
-        if spec is None:
-            return NO_SPEC
-        timings = Timings(BEGAN)
-        timings.queued(spec.identity.submitted_at)
-        result = task.run(spec, folder, timings)
-        handler.flush()
-        task.leave_records(spec, result, timings, log_file)
-        try:
-            report.send(spec.to.results_queue, result)
-        except AzureError:
-            log.exception("the result (%s) could not be reported", result.outcome)
-            return NOT_REPORTED
-        return SUCCEEDED if result.outcome == "succeeded" else FAILED
+def main(arguments: Sequence[str] = ()) -> int:
+    """Imports what it runs and nothing else: `identity` needs no torch, and start-up seconds count the imports."""
+    if not arguments:
+        from gpu_task.program import run_task
 
-
-def _read_spec() -> ScoreSpec | FitSpec | None:
-    """The task's spec, or None with the reason logged. Its URL leaves the environment: child processes have no use
-    for it, and a dump of the environment would give it away."""
-    url = os.environ.pop(SPEC_URL_VARIABLE, None)
-    if not url:
-        log.error("%s is not set: it must hold the SAS URL of the task's spec", SPEC_URL_VARIABLE)
-        return None
-    try:
-        return task_spec_adapter.validate_json(blobs.download(url, MAX_SPEC_BYTES))
-    except (AzureError, blobs.BlobError) as error:
-        log.error("the task's spec %s could not be read: %s", blobs.label(url), error)
-    except ValidationError as error:
-        # include_input would print the spec's URLs.
-        log.error("the task's spec %s is not valid: %s", blobs.label(url), error.errors(include_input=False))
-    return None
+        return run_task(BEGAN)
+    command, *rest = arguments
+    if command in COMMANDS:
+        return importlib.import_module(COMMANDS[command]).main(rest)
+    if command in ("-h", "--help"):
+        print(__doc__)
+        return 0
+    print(f"no command {command!r}; there are: {', '.join(COMMANDS)}\n\n{__doc__}", file=sys.stderr)
+    return UNKNOWN_COMMAND
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # A command is run by a person, whose environment it is; a task is run by Batch.
+    if not sys.argv[1:]:
+        environment.drop_the_rest()
+    sys.exit(main(sys.argv[1:]))

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 FOLDER_VARIABLE = "ATELIER_FEATURES"
 SHIPPED = Path(__file__).parent / "features_weights"
+TORCH_SUFFIXES = (".pth", ".pt")
 PREFIX = "features."  # of the layers' keys in torchvision's files: what follows them is the classifier
 
 
@@ -53,34 +54,41 @@ def find(name: str, pretrained: WeightsEnum, wanted: Mapping[str, Tensor], named
     Raises:
         WeightsUnavailableError: none are to be had, or those that are there do not fit.
     """
-    path = named or _exported(name)
-    if path:
-        state, sha256, origin = _read(name, path), _sha256(path), str(path)
+    found = read_source(name, pretrained, wanted, named or _exported(name))
+    log.info("%s weights from %s, sha256 %s", name, found.origin, found.sha256)
+    return found
+
+
+def read_source(
+    name: str, pretrained: WeightsEnum, wanted: Mapping[str, Tensor], path: Path | None = None
+) -> FoundWeights:
+    """As `find`, but from `path` (safetensors, or what torch saved) or, without one, from torchvision's own file."""
+    if path is None:
+        path = torchvision_file(pretrained)
+        state = _torchvision_weights(name, pretrained, path)
     else:
-        state, sha256, origin = torchvision_weights(name, pretrained)
+        state = _read(name, path)
     held = {key.removeprefix(PREFIX): value for key, value in state.items()}
     for key, like in wanted.items():
         if key not in held or held[key].shape != like.shape:
             shape = tuple(held[key].shape) if key in held else "missing"
             raise WeightsUnavailableError(
-                f"{name}: {origin} does not fit: {PREFIX}{key} is {shape}, expected {tuple(like.shape)}. Make the file "
-                "anew with `python -m gpu_task export-features`"
+                f"{name}: {path} does not fit: {PREFIX}{key} is {shape}, expected {tuple(like.shape)}. Name a file of "
+                f"the whole network, or make it anew with `python -m gpu_task export-features --features {name}`"
             )
-    log.info("%s weights from %s, sha256 %s", name, origin, sha256)
-    return FoundWeights({key: held[key].float() for key in wanted}, sha256, origin)
+    return FoundWeights({key: held[key].float() for key in wanted}, _sha256(path), str(path))
 
 
-def torchvision_weights(name: str, pretrained: WeightsEnum) -> tuple[Mapping[str, Tensor], str, str]:
-    """torchvision's own weights with the hash of their file and its name.
+def torchvision_file(pretrained: WeightsEnum) -> Path:
+    """Where torchvision keeps these weights, once it has them."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / pretrained.url.rpartition("/")[2]
 
-    Raises:
-        WeightsUnavailableError: they are not in the cache and cannot be downloaded.
-    """
-    path = Path(torch.hub.get_dir()) / "checkpoints" / pretrained.url.rpartition("/")[2]
+
+def _torchvision_weights(name: str, pretrained: WeightsEnum, path: Path) -> Mapping[str, Tensor]:
     try:
         with contextlib.redirect_stderr(io.StringIO()):
             # torchvision's file is a pickle, and its hash is checked only when it is downloaded: tensors, nothing else.
-            state = dict(pretrained.get_state_dict(progress=False, check_hash=True, weights_only=True))
+            return dict(pretrained.get_state_dict(progress=False, check_hash=True, weights_only=True))
     except (URLError, OSError, RuntimeError, UnpicklingError) as error:
         raise WeightsUnavailableError(
             f"{name}: no usable weights: {path} is not there or damaged, and {pretrained.url} could not be fetched "
@@ -88,7 +96,6 @@ def torchvision_weights(name: str, pretrained: WeightsEnum) -> tuple[Mapping[str
             f"FOLDER` where it can be fetched, and name the folder in {FOLDER_VARIABLE}; or fit without pretrained "
             "weights: FIT_FEATURES=patches in the app's settings, --features patches by hand"
         ) from error
-    return state, _sha256(path), str(path)
 
 
 def _exported(name: str) -> Path | None:
@@ -111,9 +118,11 @@ def _exported(name: str) -> Path | None:
 
 def _read(name: str, path: Path) -> Mapping[str, Tensor]:
     try:
+        if path.suffix in TORCH_SUFFIXES:
+            return torch.load(path, map_location="cpu", weights_only=True)
         return load(path.read_bytes())
-    except (OSError, SafetensorError) as error:
-        raise WeightsUnavailableError(f"{name}: {path} cannot be read as safetensors ({error})") from error
+    except (OSError, RuntimeError, UnpicklingError, SafetensorError) as error:
+        raise WeightsUnavailableError(f"{name}: {path} cannot be read as weights ({error})") from error
 
 
 def _sha256(path: Path) -> str:

@@ -1,8 +1,12 @@
-"""`python -m gpu_task.fit STYLE.jpg --frames clip.mp4 photo.jpg --out my-style.safetensors`: fits a style by hand."""
+"""Fits a style by hand: `python -m gpu_task fit STYLE.jpg --out my-style.safetensors`.
+
+On frames of the videos and images given with --frames, or on the photographs of gpu_task/content.
+"""
 
 import argparse
 import dataclasses
 import hashlib
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,27 +16,40 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from contracts.fit import EXTRACTORS
+from contracts.fit import RECIPES as RECIPE_OF
+from gpu_task import fit_monitor
+from gpu_task.content import photographs
 from gpu_task.devices import best_device
-from gpu_task.features_files import WeightsUnavailableError
-from gpu_task.objectives import make_objective
+from gpu_task.failures import HopelessError
+from gpu_task.fit_monitor import FitMonitor
+from gpu_task.objectives import features_sha256, make_objective
 from gpu_task.recipes import RECIPES, Recipe, find_recipe
-from gpu_task.style_image import StyleImageError, read_style_image
+from gpu_task.style_image import read_style_image
 from gpu_task.training import FitDivergedError, StepReport, fit
 from gpu_task.training_frames import LONGER_SIDE, sample_frames
 from gpu_task.weights import read_weights, write_weights
 from media.errors import MediaError
 from media.index import probe
 
-EXPECTED = (StyleImageError, WeightsUnavailableError, FitDivergedError, MediaError, OSError)
+EXPECTED = (HopelessError, FitDivergedError, MediaError, OSError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.threads:
         torch.set_num_threads(options.threads)
+    notes = [f"style_scale={options.style_scale}", *options.note]
     try:
         fit_to_file(
-            options.style, options.frames, options.out, recipe_of(options), options.weights, options.start, options.note
+            options.style,
+            options.frames,
+            options.out,
+            recipe_of(options),
+            options.weights,
+            options.start,
+            notes,
+            options.max_seconds,
         )
     except EXPECTED as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
@@ -48,21 +65,32 @@ def fit_to_file(
     weights: Path | None,
     start: Path | None = None,
     notes: Sequence[str] = (),
+    max_seconds: float = math.inf,
 ) -> None:
-    """Fits `recipe` to the image `style` on `content` (images and videos) and writes the weights to `out`.
+    """Fits `recipe` to the image `style` on `content` (images and videos; none: the photographs that are carried
+    along) and writes the weights to `out`.
 
     `notes` are `key=value` texts for the file's metadata, such as licence and origin.
     """
     painting = style.read_bytes()
-    frames = [frame for path in content for frame in read_content(path)]
+    frames = [frame for path in content for frame in read_content(path)] or photographs()
     device = best_device()
     image = read_style_image(painting, style.name, recipe.style_size)
     objective = make_objective(recipe, image, frames, device, weights)
-    network = fit(frames, objective, recipe, device, print_progress, read_weights(start) if start else None)
+    monitor = FitMonitor(recipe.steps)
+
+    def on_step(report: StepReport) -> None:
+        monitor(report)
+        print_progress(report)
+
+    begin_from = read_weights(start) if start else None
+    network = fit(frames, objective, recipe, device, on_step, begin_from, max_seconds)
     known = {**{key: str(value) for key, value in dataclasses.asdict(recipe).items()}, "recipe": recipe.name}
     known.pop("name")
+    hashes = {"style_sha256": hashlib.sha256(painting).hexdigest(), "features_sha256": features_sha256(objective)}
     given = dict(note.split("=", 1) for note in notes)
-    write_weights(network, out, {**known, "style_sha256": hashlib.sha256(painting).hexdigest(), **given})
+    about = {**known, **fit_monitor.notes(monitor.state()), **hashes, "torch": torch.__version__, **given}
+    write_weights(network, out, {key: value for key, value in about.items() if value})
 
 
 def read_content(path: Path) -> Iterator[NDArray[np.uint8]]:
@@ -81,11 +109,10 @@ def read_content(path: Path) -> Iterator[NDArray[np.uint8]]:
 
 def recipe_of(options: argparse.Namespace) -> Recipe:
     """The recipe of the chosen features, with what the command line changes."""
-    names = {recipe.features: recipe.name for recipe in RECIPES.values()}
-    recipe = find_recipe(names[options.features])
+    recipe = find_recipe(options.recipe or RECIPE_OF[options.features])
     changes = {name: getattr(options, name) for name in ("steps", "crop", "style_size", "content", "seed")}
-    changed = {name: value for name, value in changes.items() if value is not None}
-    return dataclasses.replace(recipe, **changed) if changed else recipe
+    recipe = dataclasses.replace(recipe, **{name: value for name, value in changes.items() if value is not None})
+    return dataclasses.replace(recipe, style_size=round(recipe.style_size * options.style_scale))
 
 
 def print_progress(report: StepReport) -> None:
@@ -98,15 +125,22 @@ def print_progress(report: StepReport) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m gpu_task.fit", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m gpu_task fit", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("style", type=Path, help="image of the style")
-    parser.add_argument("--frames", type=Path, nargs="+", required=True, help="images and videos to fit on")
+    parser.add_argument("--frames", type=Path, nargs="+", default=[], help="images and videos to fit on")
     parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
-    parser.add_argument("--features", choices=sorted({r.features for r in RECIPES.values()}), default="squeezenet")
-    parser.add_argument("--weights", type=Path, help="safetensors file of the extractor (default: torchvision's)")
+    parser.add_argument("--features", choices=EXTRACTORS, default=EXTRACTORS[0], help=f"default: {EXTRACTORS[0]}")
+    parser.add_argument("--recipe", choices=list(RECIPES), help="default: the one of the features")
+    parser.add_argument(
+        "--weights", type=Path, help="safetensors file of the extractor (default: see docs/features.md)"
+    )
     parser.add_argument("--start", type=Path, help="a fitted style to begin from, instead of random weights")
     parser.add_argument("--steps", type=int, help="optimiser steps (default: the recipe's)")
-    parser.add_argument("--style-size", type=int, help="shorter side of the style in pixels; larger: larger strokes")
+    parser.add_argument("--max-seconds", type=float, default=math.inf, help="ends the fit sooner, with what it has")
+    parser.add_argument("--style-scale", type=float, default=1.0, help="larger: larger strokes and motifs (default: 1)")
+    parser.add_argument("--style-size", type=int, help="shorter side of the style in pixels, before scaling")
     parser.add_argument("--content", type=float, help="weight of content against style")
     parser.add_argument("--crop", type=int, help="side of the training squares in pixels")
     parser.add_argument("--seed", type=int)

@@ -1,5 +1,6 @@
 """Watches a fit step by step: what its progress blob says, its log, and where it ended."""
 
+import json
 import logging
 from collections import deque
 from collections.abc import Mapping
@@ -16,16 +17,17 @@ LOG_EVERY = 100  # steps
 
 
 class FitMonitor:
-    """Called with every step's report; `steps` is how many the fit is asked for."""
+    """Called with every step's report; `steps` is how many the fit is asked for. Without `progress` it only counts."""
 
-    def __init__(self, steps: int, progress: Progress) -> None:
+    def __init__(self, steps: int, progress: Progress | None = None) -> None:
         self._steps = steps
         self._progress = progress
         self._last: deque[StepReport] = deque(maxlen=MEAN_OF)
 
     def __call__(self, report: StepReport) -> None:
         self._last.append(report)
-        self._progress.show(metadata(self.state()))
+        if self._progress:
+            self._progress.show(metadata(self.state()))
         if report.step % LOG_EVERY == 0:
             log.info("%s", report)
 
@@ -48,3 +50,9 @@ class FitMonitor:
 def metadata(state: FitProgress) -> Mapping[str, str]:
     """As a blob's metadata: short texts, and nothing for what is not known."""
     return {key: str(value) for key, value in state.model_dump(exclude_none=True).items()}
+
+
+def notes(state: FitProgress) -> Mapping[str, str]:
+    """As metadata of the fitted file."""
+    losses = state.model_dump(include={"style", "content", "consistency"})
+    return {"step": str(state.step), "steps": str(state.steps), "losses": json.dumps(losses)}

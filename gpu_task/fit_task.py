@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from contracts.fit import FitProgress
 from contracts.task_spec import FitSpec
-from gpu_task import blobs, outcome
+from gpu_task import blobs, fit_monitor, outcome
 from gpu_task.content import photographs
 from gpu_task.devices import best_device, describe, peak_memory_bytes
 from gpu_task.fit_monitor import FitMonitor
@@ -106,11 +105,8 @@ def _frames(spec: FitSpec, timings: Timings) -> list[NDArray[np.uint8]]:
 
 def _about(spec: FitSpec, recipe: Recipe, ended: FitProgress) -> Mapping[str, str]:
     """For the file's metadata. No seconds, no times: the same fit gives the same bytes."""
-    losses = ended.model_dump(include={"style", "content", "consistency"})
     return {
-        "step": str(ended.step),
-        "steps": str(ended.steps),
-        "losses": json.dumps(losses),
+        **fit_monitor.notes(ended),
         "recipe": recipe.name,
         "features": recipe.features,
         "style_scale": str(spec.style_scale),

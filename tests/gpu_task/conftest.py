@@ -13,6 +13,8 @@ from azure.storage.queue import QueueSasPermissions, QueueServiceClient, TextBas
 from contracts.messages import GpuResult
 from contracts.task_spec import Destinations, ScorerOptions, ScoreSpec, SourceRef, TaskIdentity
 from contracts.video_index import VideoIndex
+from gpu_task import features_files
+from gpu_task.features import PRETRAINED, PretrainedNetwork
 from media.index import probe
 from tests.azurite import ACCOUNT, KEY, Azurite
 
@@ -149,3 +151,47 @@ def identity() -> TaskIdentity:
 @pytest.fixture
 def specs(storage: Storage, video: Path, index: VideoIndex) -> SpecMaker:
     return SpecMaker(storage, storage.upload("source.mp4", video.read_bytes()), index)
+
+
+# Names that torchvision's files have on the internet, with the start of their hashes.
+TORCHVISION_FILES = {"squeezenet": "squeezenet1_0-b66bff10.pth", "vgg19": "vgg19-dcbb9e9d.pth"}
+
+
+def random_state(network: PretrainedNetwork) -> dict[str, torch.Tensor]:
+    """Weights of the whole network's features and of a classifier that nobody reads; of some hundreds of MB none."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.device("meta"):
+        layers = network.build().features.state_dict()
+    state = {
+        f"features.{key}": torch.randn(value.shape, generator=generator) * (2 / max(1, value[0].numel())) ** 0.5
+        for key, value in layers.items()
+    }
+    return {**state, "classifier.1.weight": torch.zeros(10, 4)}
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A TORCH_HOME with both files, as torchvision's download leaves them."""
+    home = tmp_path_factory.mktemp("torch")
+    (home / "hub" / "checkpoints").mkdir(parents=True)
+    for name, file in TORCHVISION_FILES.items():
+        torch.save(random_state(PRETRAINED[name]), home / "hub" / "checkpoints" / file)
+    return home
+
+
+@pytest.fixture
+def no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine without weights and without internet; its empty TORCH_HOME."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(features_files, "SHIPPED", tmp_path / "none")
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nothing listens on the discard port
+    for name in ("no_proxy", "NO_PROXY", features_files.FOLDER_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def cached(no_weights: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TORCH_HOME", str(cache))
+    return cache

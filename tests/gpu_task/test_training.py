@@ -1,22 +1,19 @@
 """The fit itself, on a few small steps: real losses, real networks, no pretrained weights needed."""
 
 import dataclasses
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torchvision.models import squeezenet1_0
 
 from gpu_task.objectives import make_objective
 from gpu_task.recipes import RECIPES, Recipe, UnknownRecipeError, find_recipe
 from gpu_task.training import StepReport, consistency_ramp, draw_squares, fit, learning_rate_factor, to_tensor
-from tests.gpu_task.conftest import ROOT, picture
+from tests.gpu_task.conftest import picture
 
 pytestmark = pytest.mark.timeout(120)
 CPU = torch.device("cpu")
@@ -94,27 +91,3 @@ def test_squares_are_cut_from_frames_smaller_than_the_crop_too() -> None:
 def test_an_unknown_recipe_is_named() -> None:
     with pytest.raises(UnknownRecipeError, match="'vgg-v9' is not known; there are: squeezenet-v1"):
         find_recipe("vgg-v9")
-
-
-def test_fit_from_the_command_line(tmp_path: Path, style: np.ndarray, extractor: Path, video: Path) -> None:
-    painting, out = tmp_path / "blotches.png", tmp_path / "blotches.safetensors"
-    Image.fromarray(style).save(painting)
-    Image.fromarray(picture(3)).save(tmp_path / "photo.png")
-
-    options = ["--out", out, "--weights", extractor, "--note", "licence=CC0"]
-    options += ["--steps", "2", "--crop", "48", "--threads", "1"]
-    done = subprocess.run(
-        [sys.executable, "-m", "gpu_task.fit", painting, "--frames", video, tmp_path / "photo.png", *options],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-
-    assert done.returncode == 0, done.stderr
-    assert {value.dtype for value in load_file(out).values()} == {torch.float16}
-    with safe_open(out, "pt") as file:
-        assert file.metadata()["licence"] == "CC0"
-        assert file.metadata()["steps"] == "2"
-        assert file.metadata()["features"] == "squeezenet"
