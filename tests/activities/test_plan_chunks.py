@@ -67,6 +67,13 @@ def test_the_cost_counts_every_start_up_and_is_shared_by_a_nodes_slots() -> None
     assert plan.expected_cost == pytest.approx((10 * 10 + 1000 * 0.1) / 2 * 3.6 / 3600)
 
 
+def test_a_style_that_must_be_fitted_first_adds_its_time_and_cost_once() -> None:
+    plain, fitted = (make_plan(index(1000), figures(fit_seconds=s, workers_per_node=2), 100) for s in (0.0, 600.0))
+    assert fitted.expected_seconds == pytest.approx(plain.expected_seconds + 600)
+    assert fitted.expected_cost == pytest.approx(plain.expected_cost + 600 / 2 * 3.6 / 3600)
+    assert fitted.chunks == plain.chunks
+
+
 def test_a_boundary_near_a_keyframe_moves_onto_it() -> None:
     plan = make_plan(index(300, gop=48), figures(), chunk_size=100)
     assert [chunk.first for chunk in plan.chunks] == [0, 96, 192]

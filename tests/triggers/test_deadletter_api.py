@@ -111,3 +111,20 @@ def test_a_body_that_is_no_message_is_not_replayed(waiting: Account, body: str |
 def test_a_task_that_was_never_submitted_is_not_replayed(accounts: Account) -> None:
     keep()
     assert "has submitted no task" in call("replay_dead_letter", "gpu-tasks-poison", "m1")[1]["errors"][0]["problem"]
+
+
+@pytest.mark.parametrize("is_over", [True, False])
+def test_a_fit_that_was_given_up_is_put_back_only_while_its_run_is_on(accounts: Account, is_over: bool) -> None:
+    fit = GpuTask(job=JOB, task="fit-a1", chunk=None, attempt=1, instance_id=layout.model_instance(JOB, 1))
+    accounts.write_text(layout.JOBS, layout.spec_blob(JOB, fit.task, 1), "{}", {"token": "t"})
+    keep(f"{JOB}-fit", "gpu-tasks", body=fit.to_json())
+    if is_over:
+        accounts.write_json(layout.JOBS, layout.ended_blob(JOB, 1), RunEnd(outcome="failed"))
+    status, body = call("replay_dead_letter", "gpu-tasks", f"{JOB}-fit")
+    if is_over:
+        assert status == 409
+        assert f"client retry {JOB}" in body["errors"][0]["problem"]
+        assert on_queue(accounts, "gpu-tasks") == []
+    else:
+        assert status == 202
+        assert on_queue(accounts, "gpu-tasks") == [fit.to_json()]
