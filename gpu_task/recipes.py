@@ -24,6 +24,7 @@ class Recipe:
         content, variation, consistency: weights of the losses against a style weight of 1.
         style_layers, content_layer, palette: for pretrained extractors: where Gram matrices and content are compared,
             and the weight of the style's colours against its Gram matrices.
+        scales: for pretrained extractors: sizes at which Gram matrices are compared, each half of the one before.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Recipe:
     style_layers: tuple[int, ...] = ()
     content_layer: int = 0
     palette: float = 1.5
+    scales: int = 1
     learning_rate: float = 3e-3
     seed: int = 0
 
