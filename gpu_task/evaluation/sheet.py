@@ -1,5 +1,6 @@
 """A contact sheet: the style above, and for each clip a row of the source and each model's result."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -94,6 +95,6 @@ def _fitted(text: str, size: int, room: int) -> str:
     font = _font(size)
     if font.getlength(text) <= room:
         return text
-    while text and font.getlength(text + "...") > room:
-        text = text[:-1]
-    return text.rstrip() + "..."
+    ends = range(len(text) + 1)
+    end = bisect_right(ends, room, key=lambda end: font.getlength(text[:end] + "...")) - 1
+    return text[: max(0, end)].rstrip() + "..."

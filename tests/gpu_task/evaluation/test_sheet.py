@@ -13,7 +13,7 @@ def plain(color: tuple[int, int, int], width: int = 64, height: int = 36) -> np.
 
 def sheet(**changes: object) -> Image.Image:
     rows = [[Cell(plain(GREEN), "one"), Cell(plain(BLUE), "two")]] * 2
-    given = {
+    given: dict[str, object] = {
         "title": "A style",
         "lines": ["a line"],
         "style": plain(RED),

@@ -1,0 +1,86 @@
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.contest import JOHNSON, OURS
+from benchmarks.quality_table import page, verdict
+
+
+def figures(name: str, style: float, flicker: float, seam: int | None) -> dict[str, Any]:
+    overall = {"style_loss": style, "content_loss": 0.5, "flicker": flicker, "source_flicker": 1.5}
+    overall |= {"ms_per_frame": 100.0, "flicker_ratio": flicker / 1.5, "seam_difference": seam}
+    clip = overall | {"clip": "bee", "width": 640, "height": 360, "frames": 12}
+    return {"model": name, "device": "cpu", "clips": [clip], "overall": overall}
+
+
+@pytest.fixture
+def style() -> dict[str, Any]:
+    machine = {"processor": "EPYC", "cores": 2, "memory_gib": 24, "gpu": "none", "torch": "2.15"}
+    return {
+        "name": "wave",
+        "kind": "uploaded",
+        "style_size": 600,
+        "features": "squeezenet",
+        "recipe": "squeezenet-v1",
+        "threads": 1,
+        "johnson": {"learning_rate": 1e-3},
+        "fit": {OURS: {"seconds": 200.0, "steps": 1500}, JOHNSON: {"seconds": 200.0, "steps": 300}},
+        "models": [figures(OURS, 0.1, 2.0, 0), figures(JOHNSON, 0.1, 4.0, None)],
+        "machine": machine,
+        "jobs": 2,
+        "command": "python -m benchmarks.quality --upload wave.jpg",
+    }
+
+
+def changed(style: dict[str, Any], **figures: float) -> dict[str, Any]:
+    other = copy.deepcopy(style)
+    other["models"][0]["overall"].update(figures)
+    return other
+
+
+def test_the_goal_is_met_on_its_edge(style: dict[str, Any]) -> None:
+    assert verdict(style).met
+    assert verdict(style).words == "met"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "missed"),
+    [("flicker", 2.01, "flicker"), ("style_loss", 0.101, "style loss"), ("seam_difference", 1, "seams")],
+)
+def test_whatever_misses_the_goal_is_named(style: dict[str, Any], name: str, value: float, missed: str) -> None:
+    assert verdict(changed(style, **{name: value})).words == f"**not met**: {missed}"
+
+
+def test_the_page_has_every_figure_and_the_command(style: dict[str, Any], tmp_path: Path) -> None:
+    worse = changed(style, flicker=3.0) | {"name": "scream"}
+    (tmp_path / "sheets").mkdir()
+    (tmp_path / "sheets" / "wave.jpg").write_bytes(b"")
+
+    text = page({"styles": {"wave": style, "scream": worse}}, tmp_path, tmp_path / "sheets")
+
+    assert "**Met by 1 of 2 styles.** Our flicker is 0.50 to 0.75 of Johnson's (median 0.62)." in text
+    assert "| wave (uploaded) | 0.100 | 0.100 | 2.00 | 4.00 | 0.50 | 1.50 | 0 | 100 | 100 | met |" in text
+    assert (
+        "| scream (uploaded) | 0.100 | 0.100 | 3.00 | 4.00 | 0.75 | 1.50 | 0 | 100 | 100 | **not met**: flicker |"
+        in text
+    )
+    assert "| wave | bee | Johnson et al. | 0.100 | 0.500 | 4.00 | 2.67 | - | 100 |" in text
+    assert "200 s, 1,500 steps" in text
+    assert text.count("python -m benchmarks.quality --upload wave.jpg") == 1
+    assert "wave, scream, on EPYC" in text
+    assert "![wave](sheets/wave.jpg)" in text
+    assert "scream.jpg" not in text
+    assert "same number of seconds, style by style" in text
+
+
+def test_a_fit_that_had_more_time_is_told(style: dict[str, Any], tmp_path: Path) -> None:
+    style["fit"][OURS]["seconds"] = 2000.0
+
+    assert "for both networks: wave (ours 2000 s, 200 s)" in page({"styles": {"wave": style}}, tmp_path, tmp_path)
+
+    style["fit"][OURS] = {"seconds": None, "steps": None}
+    text = page({"styles": {"wave": style}}, tmp_path, tmp_path)
+    assert "wave (ours not recorded, 200 s)" in text
+    assert "| not recorded |" in text
