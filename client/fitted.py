@@ -19,15 +19,22 @@ def phase(fit: FitProgress) -> str:
 
 
 def step(fit: FitProgress) -> str:
-    """`step 300/1500, style 0.31, content 0.70`."""
+    """`step 300/1500, style 0.31, content 0.70`; nothing of another job's fit that has not begun."""
+    if fit.job and not fit.step:
+        return ""
     return ", ".join((f"step {fit.step}/{fit.steps}", *_losses(fit, ("style", "content"))))
 
 
-def ended(model: FittedModel) -> str:
-    """`squeezenet, 1500 steps, style 0.31, content 0.70, consistency 0.02, in 4:32 on cpu`."""
-    where = model.fitted
+def ended(model: FittedModel, seen: FitProgress | None) -> str:
+    """`squeezenet, 1500 steps, style 0.31, content 0.70, consistency 0.02, in 4:32 on cpu`.
+
+    A record that was written by whoever found the network first has neither losses nor time until the job that fitted
+    it completes it: then what the job has `seen` of the fit stands for them.
+    """
+    where = model.fitted or seen
     parts = () if where is None else (_steps(where), *_losses(where, ("style", "content", "consistency")))
-    return ", ".join((model.features, *parts, f"in {clock(model.seconds)} on {model.device}"))
+    time = (f"in {clock(model.seconds)} on {model.device}",) if model.device else ()
+    return ", ".join((model.features, *parts, *time))
 
 
 def suits(model: FittedModel) -> str:

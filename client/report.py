@@ -71,7 +71,7 @@ def print_fit(state: JobState, model: FittedModel | None, max_dimension: int | N
     print(f"  model: {state.result.model}")
     style, scale = state.status.style if state.status else None, 1.0
     if model is not None:
-        print(f"  fitted: {fitted.ended(model)}")
+        print(f"  fitted: {fitted.ended(model, state.status.fit if state.status else None)}")
         if model.job != state.job:
             print(f"  it was there already: job {model.job} fitted it on {model.fitted_at[:16]}")
         print(f"  for: {fitted.suits(model)}")

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from azure.storage.blob.aio import BlobServiceClient
 
-from contracts.fit import FittedModel
+from client.fitted import ended
+from contracts.fit import FitProgress, FittedModel
 from tests.client.conftest import Client, ClientProcess
 from tests.client.fake_function_app import FAILED, MODEL, RUNNING, FakeFunctionApp, status
 
@@ -136,14 +137,20 @@ async def test_status_and_list_tell_a_fit_in_its_own_words(client: Client, app: 
     assert (told.json["fit"]["step"], told.json["model"]) == (300, None)
 
     app.script = [fitted(frames=60) | {"job": "my-cat-0001"}]
-    ended = await client("status", "my-cat-0001")
-    assert (ended.code, ended.out.splitlines()[0]) == (0, "my-cat-0001: finished")
-    assert "there already" not in ended.out
-    assert "outputs/" not in ended.out
+    done = await client("status", "my-cat-0001")
+    assert (done.code, done.out.splitlines()[0]) == (0, "my-cat-0001: finished")
+    assert "there already" not in done.out
+    assert "outputs/" not in done.out
     assert "fit only" in (await client("list")).out
     told = await client("status", "my-cat-0001", "--json")
     assert (told.json["model"], told.json["output"]) == (MODEL["key"], None)
     assert FittedModel.model_validate(told.json["fitted"]) == FittedModel.model_validate(MODEL)
+
+
+def test_what_a_record_does_not_know_yet_is_not_told() -> None:
+    found = FittedModel.model_validate(MODEL | {"fitted": None, "seconds": 0.0, "device": ""})
+    assert ended(found, None) == "patches"
+    assert ended(found, FitProgress(step=20, steps=20, style=0.5)) == "patches, 20 steps, style 0.50"
 
 
 async def test_a_fit_has_no_video_to_download(client: Client, app: FakeFunctionApp, tmp_path: Path) -> None:

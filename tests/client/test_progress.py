@@ -86,6 +86,10 @@ def test_a_fit_of_another_job_is_waited_for_by_name_and_losses_that_are_not_know
     assert one_line(other.state) == ("some-0001: waiting for job other-0002, which fits this style, step 300/1500")
 
 
+def test_a_fit_of_another_job_that_has_not_begun_has_no_steps() -> None:
+    assert describe(fitting(job="other-0002", step=0, steps=1))["fit"] == ""
+
+
 @pytest.mark.parametrize(("loss", "text"), [(1234.5, "1234"), (0.314, "0.31"), (0.00123, "0.0012"), (0.0, "0")])
 def test_losses_of_any_size_are_short(loss: float, text: str) -> None:
     assert describe(fitting(style=loss, content=None))["fit"] == f"step 300/1500, style {text}"
