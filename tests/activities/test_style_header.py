@@ -28,9 +28,22 @@ def test_all_three_kinds_of_webp(options: dict[str, object]) -> None:
     assert (header.width, header.height) == (300, 70)
 
 
-def test_door_and_node_take_the_same_images() -> None:
-    assert style_image.FORMATS == styles.STYLE_FORMATS
-    assert style_image.MIN_SIDE == styles.STYLE_MIN_SIDE
+@pytest.mark.parametrize("format", [*styles.STYLE_FORMATS, "MPO", "PPM", "ICO", "JPEG2000"])
+@pytest.mark.parametrize("size", [(64, 64), (63, 64), (512, 64), (513, 64)])
+def test_door_and_node_take_the_same_images(format: str, size: tuple[int, int]) -> None:
+    data = picture(format, *size)
+
+    def is_taken(look: Callable[[], object], refusal: type[Exception]) -> bool:
+        try:
+            look()
+        except refusal:
+            return False
+        return True
+
+    at_the_door = is_taken(lambda: header_of(io.BytesIO(data)).require_usable(), NoStyleImage)
+    on_the_node = is_taken(lambda: style_image.read_style_image(data, "x", 64), style_image.StyleImageError)
+    assert at_the_door == on_the_node
+    assert at_the_door == (format in (*styles.STYLE_FORMATS, "MPO") and size in ((64, 64), (512, 64)))
 
 
 def test_a_bomb_says_its_size_without_going_off() -> None:
