@@ -1,6 +1,7 @@
 """What fitting a style is expected to take, before it has begun.
 
-The median of the last fits of the same recipe and number of steps; where there was none, as long as a fit may take.
+The median of the last fits by the same recipe, of as many steps where FIT_STEPS sets them; where there was none, as
+long as a fit may take.
 """
 
 from statistics import median

@@ -47,9 +47,13 @@ class StatusBoard:
         self._show(expected_seconds=planned.expected_seconds)
 
     def fitting(self, fit: FitProgress | None) -> None:
-        """How far the fit is that the job waits for; what was known stays where nothing is known now."""
+        """How far the fit is that the job waits for. Where nothing is known now, what was known of its own stays; that
+        of another job is over."""
+        known = self._status.fit
         if fit is not None:
             self._show(fit=fit.model_copy(update={"seconds_left": self._fit_seconds_left(fit)}))
+        elif known is not None and known.job is not None:
+            self._show(fit=None)
 
     def prepared(self, fit: FitReport) -> None:
         self._fit = fit

@@ -79,7 +79,7 @@ def test_the_size_class_is_of_the_shorter_side_as_it_is_scored(
     size: tuple[int, int] | None, limit: int | None, expected: int
 ) -> None:
     options = {"max_dimension": limit} if limit else {}
-    start = fit_start(upload_style(b"waves"), options=options, **({"video": "a.mp4"} if size else {}))
+    start = fit_start(upload_style(b"waves"), options=options, video="a.mp4" if size else None)
     if size:
         storage.system_account().write_json(layout.JOBS, layout.index_blob(start.job), index(*size))
     assert model_choice.size_class(start) == expected

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,6 +59,27 @@ def test_a_style_alone_is_fitted_and_a_later_job_uses_it(stack: LocalStack, smal
     scored = stack.wait(stack.submit(video=f"{name}.mp4", style=name), 200)
     assert scored["runtimeStatus"] == "Completed", scored
     assert scored["output"]["model"] == output["model"]
+
+
+def test_a_fit_tells_its_progress_and_ends_with_what_it_has_when_its_time_is_over(
+    new_stack: Callable[..., LocalStack],
+) -> None:
+    stack = new_stack(nodes=1, settings=SETTINGS | {"FIT_STEPS": "5000", "FIT_MAX_SECONDS": "12"})
+    upload_style(stack, "long.png", 13)
+    job = stack.submit(style="long", fit_only=True)
+
+    def told() -> dict[str, Any] | None:
+        status = stack.job(job)["customStatus"]
+        return status if (status.get("fit") or {}).get("step") else None
+
+    status = wait_for(told, 120)
+    assert (status["phase"], status["fit"]["steps"], status["fit"]["job"]) == ("preparing", 5000, None)
+    assert status["fit"]["style"] > 0
+    ended = stack.wait(job, 120)
+    assert ended["runtimeStatus"] == "Completed", ended
+    fit = ended["customStatus"]["fit"]
+    assert status["fit"]["step"] <= fit["step"] < 5000
+    assert (fit["steps"], fit["seconds_left"]) == (5000, 0.0)
 
 
 def test_a_job_that_only_fits_can_be_cancelled_and_tried_again(stack: LocalStack) -> None:

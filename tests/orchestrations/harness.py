@@ -76,7 +76,7 @@ class Hands:
     def verify_chunk(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"frames": FRAMES_PER_CHUNK}
 
-    def verify_fit(self, _: dict[str, Any]) -> dict[str, Any]:
+    def verify_fit(self, check: dict[str, Any]) -> dict[str, Any]:
         return {}
 
     def bury_task(self, burial: dict[str, Any]) -> dict[str, Any]:

@@ -92,6 +92,21 @@ def test_progress_is_measured_while_the_model_is_prepared_and_the_time_left_told
     assert fit["seconds_left"] > 0
 
 
+def test_another_jobs_fit_that_is_over_is_not_shown_any_more() -> None:
+    class Over(Unfitted):
+        def submit_fit(self, task: dict[str, Any]) -> dict[str, Any]:
+            return {"state": "submitted"}
+
+        def measure_fit(self, _: dict[str, Any]) -> dict[str, Any]:
+            if self.calls["measure_fit"] == 1:
+                return {"fit": {"step": 5, "steps": 9, "job": "other"}}
+            self.send(result_of(self.payloads("submit_fit")[0]))
+            return {"fit": None}
+
+    hands = Over(chunks=1, progress_seconds=0.2)
+    assert run(hands).get_custom_status()["fit"] is None
+
+
 def test_a_fit_that_keeps_failing_is_buried_and_fails_the_job() -> None:
     class Broken(Unfitted):
         def submit_fit(self, task: dict[str, Any]) -> dict[str, Any]:
