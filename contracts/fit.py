@@ -10,7 +10,7 @@ Extractor = Literal["squeezenet", "vgg19", "patches"]
 EXTRACTORS: tuple[Extractor, ...] = ("squeezenet", "vgg19", "patches")
 # The recipe that goes with each extractor; `gpu_task/recipes.py` has its numbers. A recipe's name is part of a model's
 # address: change a number there, change the name here.
-RECIPES: dict[Extractor, str] = {"squeezenet": "squeezenet-v1", "vgg19": "vgg19-v1", "patches": "patches-v1"}
+RECIPES: dict[Extractor, str] = {"squeezenet": "squeezenet-v2", "vgg19": "vgg19-v1", "patches": "patches-v2"}
 # A node says how far its fit is, and may say anything; no fit takes more steps than this.
 MAX_STEPS = 10**7
 

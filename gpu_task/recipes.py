@@ -24,6 +24,8 @@ class Recipe:
         content, variation, consistency: weights of the losses against a style weight of 1.
         style_layers, content_layer, palette: for pretrained extractors: where Gram matrices and content are compared,
             and the weight of the style's colours against its Gram matrices.
+        start: the built-in style whose network a fit begins from; it knows how to paint already, and what takes 3,000
+            steps from random weights takes a few hundred. None: random weights.
         scales: for pretrained extractors: sizes at which Gram matrices are compared, each half of the one before.
     """
 
@@ -41,43 +43,40 @@ class Recipe:
     content_layer: int = 0
     palette: float = 1.5
     scales: int = 1
+    start: str | None = None
     learning_rate: float = 3e-3
     seed: int = 0
 
 
 SQUEEZENET = Recipe(
-    name="squeezenet-v1",
+    name="squeezenet-v2",
     features="squeezenet",
-    steps=1500,
+    steps=1000,
     crop=192,
     batch=1,
     style_size=600,
     zoom=(0.6, 1.6),
     content=0.25,
     variation=0.1,
-    consistency=0.9,
+    consistency=2.5,
     # Each scale of stroke, from grain (1) to motif (10); content where objects are but colours are not.
     style_layers=(1, 3, 4, 5, 7, 8, 9, 10),
     content_layer=4,
+    scales=3,
+    start="impasto",
 )
 # Gatys et al. (2016), and Johnson et al. (2016) for the size of the squares. The style loss is relative to the style's
 # own Gram matrices, as everywhere here, so the weights of the others mean about the same as for SqueezeNet.
-VGG19 = Recipe(
+VGG19 = replace(
+    SQUEEZENET,
     name="vgg19-v1",
     features="vgg19",
-    steps=1500,
     crop=256,
-    batch=1,
-    style_size=600,
-    zoom=(0.6, 1.6),
-    content=0.25,
-    variation=0.1,
-    consistency=0.9,
     style_layers=(1, 6, 11, 20, 29),  # relu1_1, 2_1, 3_1, 4_1, 5_1
     content_layer=22,  # relu4_2
 )
 PATCHES = Recipe(
-    name="patches-v1",
+    name="patches-v2",
     features="patches",
     steps=550,
     crop=128,
@@ -87,13 +86,16 @@ PATCHES = Recipe(
     content=1.0,
     variation=0.0,
     consistency=0.4,
+    start="impasto",
 )
-# The styles that ship: frames they will never see, so more steps.
-BUILTIN = replace(SQUEEZENET, name="builtin-v1", steps=3500)
+# The styles that ship: frames they will never see, so more steps. The first of them, which every fit starts from, had
+# to start from nothing.
+BUILTIN = replace(SQUEEZENET, name="builtin-v2", steps=1500)
+FIRST = replace(SQUEEZENET, name="first-v2", steps=3000, start=None)
 # Seconds, not minutes: does this painting go through at all, and in which colours?
 DRAFT = replace(PATCHES, name="patches-draft", steps=40, crop=96, style_size=192)
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (SQUEEZENET, VGG19, BUILTIN, PATCHES, DRAFT)}
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (SQUEEZENET, VGG19, PATCHES, BUILTIN, FIRST, DRAFT)}
 
 
 def find_recipe(name: str) -> Recipe:

@@ -52,7 +52,7 @@ def test_a_fit_is_told_everything_that_decides_its_network() -> None:
     assert told == {
         "source": None,
         "index": None,
-        "recipe": "patches-v1",
+        "recipe": "patches-v2",
         "style_scale": 2.0,
         "size_class": 1080,
         "steps": 3,

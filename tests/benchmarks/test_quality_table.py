@@ -23,7 +23,7 @@ def style() -> dict[str, Any]:
         "kind": "uploaded",
         "style_size": 600,
         "features": "squeezenet",
-        "recipe": "squeezenet-v1",
+        "recipe": "squeezenet-v2",
         "threads": 1,
         "johnson": {"learning_rate": 1e-3},
         "fit": {OURS: {"seconds": 200.0, "steps": 1500}, JOHNSON: {"seconds": 200.0, "steps": 300}},

@@ -23,7 +23,7 @@ MODEL: dict[str, Any] = {
     "style_sha256": "ef" * 32,
     "style_scale": 2.0,
     "size_class": 480,
-    "recipe": "patches-v1",
+    "recipe": "patches-v2",
     "features": "patches",
     "fitted": {"step": 1200, "steps": 1500, "style": 0.31, "content": 0.7, "consistency": 0.0021},
     "seconds": 272.0,

@@ -65,7 +65,7 @@ def test_it_runs_as_a_command(painting: Path, tmp_path: Path, video: Path) -> No
     assert done.returncode == 0, done.stderr
     assert {value.dtype for value in load_file(out).values()} == {torch.float16}
     held = notes(out)
-    assert (held["licence"], held["steps"], held["features"], held["recipe"]) == ("CC0", "2", "patches", "patches-v1")
+    assert (held["licence"], held["steps"], held["features"], held["recipe"]) == ("CC0", "2", "patches", "patches-v2")
     assert json.loads(held["losses"])["style"] > 0
 
 

@@ -37,7 +37,7 @@ def tiny_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     """The real recipe takes minutes: the same with fewer and smaller steps, on one core, which others share."""
     monkeypatch.setattr(os, "process_cpu_count", lambda: 1)
     monkeypatch.setitem(
-        RECIPES, "patches-v1", dataclasses.replace(RECIPES["patches-v1"], steps=3, crop=48, style_size=96)
+        RECIPES, "patches-v2", dataclasses.replace(RECIPES["patches-v2"], steps=3, crop=48, style_size=96)
     )
 
 
@@ -47,7 +47,7 @@ def fit_spec(storage: Storage, specs: SpecMaker, prefix: str, style: bytes, **ch
         "source": specs.source,
         "index": specs.index,
         "style": storage.upload(f"{prefix}/style.jpg", style),
-        "recipe": "patches-v1",
+        "recipe": "patches-v2",
         "to": storage.destinations(prefix, "model.safetensors"),
     }
     return FitSpec.model_validate({**values, **changes})
@@ -103,7 +103,7 @@ def test_the_weights_say_what_they_were_fitted_to(storage: Storage, specs: SpecM
     held = notes(tmp_path / "model.safetensors")
     assert json.loads(held.pop("losses")) == result.fit.model_dump(include={"style", "content", "consistency"})
     assert held == {
-        "recipe": "patches-v1",
+        "recipe": "patches-v2",
         "features": "patches",
         "style_sha256": hashlib.sha256(jpeg()).hexdigest(),
         "style_scale": "1.5",

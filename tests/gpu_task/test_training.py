@@ -47,7 +47,7 @@ def run(recipe: Recipe, style: np.ndarray, extractor: Path) -> tuple[torch.nn.Mo
     return fit(frames, objective, recipe, CPU, reports.append), reports
 
 
-@pytest.mark.parametrize(("name", "steps"), [("squeezenet-v1", 25), ("patches-v1", 60)])
+@pytest.mark.parametrize(("name", "steps"), [("squeezenet-v2", 25), ("patches-v2", 60)])
 def test_the_style_loss_falls(name: str, steps: int, style: np.ndarray, extractor: Path) -> None:
     _, reports = run(small(name, content=0.1, steps=steps, crop=40), style, extractor)
 
@@ -58,7 +58,7 @@ def test_the_style_loss_falls(name: str, steps: int, style: np.ndarray, extracto
 
 def test_the_same_recipe_gives_the_same_weights_and_another_seed_others(style: np.ndarray, extractor: Path) -> None:
     def weights(seed: int) -> torch.Tensor:
-        network, _ = run(small("squeezenet-v1", steps=2, seed=seed), style, extractor)
+        network, _ = run(small("squeezenet-v2", steps=2, seed=seed), style, extractor)
         return torch.cat([value.flatten() for value in network.state_dict().values()])
 
     first = weights(1)
@@ -81,7 +81,7 @@ def test_consistency_is_always_asked_for_and_more_and_more_so() -> None:
 
 
 def test_squares_are_cut_from_frames_smaller_than_the_crop_too() -> None:
-    squares = draw_squares([to_tensor(picture(0))], small("squeezenet-v1", crop=128, batch=3), torch.Generator())
+    squares = draw_squares([to_tensor(picture(0))], small("squeezenet-v2", crop=128, batch=3), torch.Generator())
 
     assert squares.shape == (3, 3, 132, 132)
     assert squares.min() >= 0
@@ -89,5 +89,5 @@ def test_squares_are_cut_from_frames_smaller_than_the_crop_too() -> None:
 
 
 def test_an_unknown_recipe_is_named() -> None:
-    with pytest.raises(UnknownRecipeError, match="'vgg-v9' is not known; there are: squeezenet-v1"):
+    with pytest.raises(UnknownRecipeError, match="'vgg-v9' is not known; there are: squeezenet-v2"):
         find_recipe("vgg-v9")
