@@ -69,7 +69,7 @@ def test_a_fit_tells_its_progress_and_ends_with_what_it_has_when_its_time_is_ove
     job = stack.submit(style="long", fit_only=True)
 
     def told() -> dict[str, Any] | None:
-        status = stack.job(job)["customStatus"]
+        status = stack.job(job)["customStatus"] or {}
         return status if (status.get("fit") or {}).get("step") else None
 
     status = wait_for(told, 120)

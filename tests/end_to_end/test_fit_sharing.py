@@ -43,6 +43,12 @@ def fits_of(stack: LocalStack, job: str) -> list[str]:
     return [task for task in stack.batch_tasks(job) if task.startswith("fit-")]
 
 
+def awaited_by(stack: LocalStack, job: str) -> str | None:
+    """The job whose fit this one waits for."""
+    status = stack.job(job)["customStatus"] or {}
+    return (status.get("fit") or {}).get("job")
+
+
 def completed(stack: LocalStack, job: str) -> dict[str, Any]:
     ended = stack.wait(job, 300)
     assert ended["runtimeStatus"] == "Completed", ended
@@ -108,7 +114,7 @@ def test_a_fit_that_is_cancelled_is_taken_over_by_the_job_that_waits_for_it(
     [pid] = wait_for(stack.gpu_task_pids, 60)
     os.kill(pid, signal.SIGSTOP)  # it would be done before anybody could wait for it
     waiter = stack.submit(video="right.mp4", style="left")
-    wait_for(lambda: (stack.job(waiter)["customStatus"]["fit"] or {}).get("job") == claimant, 60)
+    wait_for(lambda: awaited_by(stack, waiter) == claimant, 60)
     assert stack.delete(claimant).status_code == 202
 
     ended = completed(stack, waiter)
