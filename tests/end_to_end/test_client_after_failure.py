@@ -1,26 +1,14 @@
 """After a failure, with the client alone: what was given up, and the ways on."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.end_to_end.local_stack import ROOT, LocalStack, make_clip
+from tests.end_to_end.client_program import client
+from tests.end_to_end.local_stack import LocalStack, make_clip
 
 pytestmark = pytest.mark.timeout(300)
-
-
-def client(stack: LocalStack, *arguments: str) -> tuple[int, dict[str, Any], str]:
-    """(exit code, the JSON on stdout, stderr) of `python -m client ... --json`."""
-    command = [sys.executable, "-m", "client", "--endpoint", stack.url, "--storage", stack.endpoints["data_storage"]]
-    done = subprocess.run(
-        [*command, *arguments, "--json"], cwd=ROOT, capture_output=True, text=True, timeout=200, check=False
-    )
-    lines = done.stdout.strip().splitlines()
-    return done.returncode, json.loads(lines[-1]) if lines else {}, done.stderr
 
 
 def test_a_failed_job_is_found_among_the_dead_letters_and_its_letter_dropped(stack: LocalStack, tmp_path: Path) -> None:
