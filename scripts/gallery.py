@@ -34,7 +34,8 @@ SIZE = 448, 336
 GALLERY_BYTES, MAX_BYTES = 1_950_000, 58_000
 QUALITIES = 86, 84, 82, 80, 77, 74, 70, 66, 62, 58, 54, 50
 DEMO_FRAME = 160
-SHOWN_WIDTH = 176
+# Of a picture in the first table and in the second: what fits the width of a page on GitHub.
+SHOWN_WIDTH, OPTION_WIDTH = 176, 224
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ def gallery_table(page_folder: Path, images: Path) -> str:
 def options_table(page_folder: Path, folder: Path) -> str:
     titles = " | ".join(variant.title for variant in VARIANTS.values())
     pictures = " | ".join(
-        _image(page_folder, folder / f"options-{name}.jpg", variant.title.replace("`", ""))
+        _image(page_folder, folder / f"options-{name}.jpg", variant.title.replace("`", ""), OPTION_WIDTH)
         for name, variant in VARIANTS.items()
     )
     return f"| {titles} |\n|{'---|' * len(VARIANTS)}\n| {pictures} |"
@@ -183,9 +184,9 @@ def _painting(page_folder: Path, images: Path, style: BuiltinStyle) -> str:
     return _cell(_image(page_folder, path, style.title) if path.exists() else "<i>painting not kept here</i>")
 
 
-def _image(page_folder: Path, path: Path, title: str) -> str:
+def _image(page_folder: Path, path: Path, title: str, width: int = SHOWN_WIDTH) -> str:
     source = path.relative_to(page_folder, walk_up=True).as_posix()
-    return f'<a href="{source}"><img src="{source}" width="{SHOWN_WIDTH}" alt="{html.escape(title)}"></a>'
+    return f'<a href="{source}"><img src="{source}" width="{width}" alt="{html.escape(title)}"></a>'
 
 
 def _row(*cells: str) -> str:
