@@ -10,8 +10,10 @@ from activities import batch, storage
 from activities.end_run import mark_ended
 from activities.inspect_gpu_task import inspect_gpu_task
 from contracts import layout
+from contracts.fit import FitProgress
 from contracts.messages import GpuResult
 from contracts.steps import EndInput, Inspection, TaskRef
+from tests.activities.fits import leave_weights, new_fit, weights_for
 from tests.azurite import Azurite
 from tests.job_services import job_of, services, start_of, write_start
 from tests.local.batch_service.local_batch import LocalBatch, until
@@ -102,3 +104,16 @@ def test_a_success_without_output_is_none(task: TaskRef) -> None:
 def test_a_task_of_a_run_that_is_over_has_ended(task: TaskRef) -> None:
     mark_ended(EndInput(job=task.job, run=1, outcome="cancelled"))
     assert inspect_gpu_task(task).state == "ended"
+
+
+def test_a_fit_whose_message_was_lost_succeeded_if_its_weights_are_there_and_its_own_words_are_believed(
+    service: LocalBatch,
+) -> None:
+    start, choice = new_fit()
+    instance = layout.model_instance(start.job, 1)
+    task = TaskRef(job=start.job, run=1, chunk=None, attempt=1, task="fit-a1", instance_id=instance)
+    said = GpuResult(**task.about(), outcome="succeeded", fit=FitProgress(step=3, steps=3, style=0.5), device="T4")
+    leave(task, {"seconds": {}, "result": said.model_dump(mode="json")})
+    assert ended(task).result != said  # nothing was written yet
+    leave_weights(choice, weights_for(choice))
+    assert inspect_gpu_task(task).result == said

@@ -7,7 +7,7 @@ import pytest
 from activities import model_records, models
 from activities.find_model import find_model
 from activities.verify_fit import verify_fit
-from contracts.fit import ModelChoice
+from contracts.fit import RECIPES, ModelChoice
 from contracts.job import StartInput
 from contracts.steps import RunRef
 from tests.activities.fits import check_of, leave_weights, new_fit, safetensors, weights_for
@@ -39,7 +39,7 @@ def test_right_weights_are_recorded_with_all_that_is_known_of_them(fit: tuple[St
         "sha256": sha256,
         "style_blob": start.style_blob,
         "style_sha256": choice.style_sha256,
-        "recipe": "patches-v2",
+        "recipe": RECIPES["patches"],
         "features": "patches",
         "job": start.job,
     }
@@ -64,7 +64,7 @@ def test_a_task_that_wrote_no_weights_is_found_out(fit: tuple[StartInput, ModelC
         ((2).to_bytes(8, "little") + b"{}", "do not fill it"),
         (safetensors({}) + b"more", "do not fill it"),
         (safetensors({})[:-1], "do not fill it"),
-        (safetensors({}), "says recipe None, not 'patches-v2'"),
+        (safetensors({}), f"says recipe None, not '{RECIPES['patches']}'"),
     ],
 )
 def test_what_is_no_network_of_this_fit_is_found_out_and_removed_so_that_it_can_be_fitted_again(

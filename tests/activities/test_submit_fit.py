@@ -16,6 +16,7 @@ from activities.settings import settings
 from activities.submit_fit import submit_fit
 from activities.verify_fit import verify_fit
 from contracts import layout
+from contracts.fit import RECIPES
 from contracts.job import StartInput
 from contracts.messages import GPU_TASKS_QUEUE, GpuTask
 from contracts.steps import Burial, TaskRef
@@ -52,7 +53,7 @@ def test_a_fit_is_told_everything_that_decides_its_network() -> None:
     assert told == {
         "source": None,
         "index": None,
-        "recipe": "patches-v2",
+        "recipe": RECIPES["patches"],
         "style_scale": 2.0,
         "size_class": 1080,
         "steps": 3,
