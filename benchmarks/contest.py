@@ -64,11 +64,13 @@ class Terms:
 
 @dataclass(frozen=True)
 class Entry:
-    """A style to measure: a built-in one (`name` is its own) or an uploaded painting."""
+    """A style to measure: a built-in one (`name` is its own) or an uploaded painting. `seconds`: what a built-in one's
+    fit took, where its file does not tell."""
 
     name: str
     painting: Path
     builtin: bool
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ def measure(entry: Entry, terms: Terms) -> dict[str, Any]:
         "features": terms.features,
         "features_sha256": extractor.sha256,
         "recipe": _note(entry.name, "recipe") if entry.builtin else recipe.name,
+        "begun_from": (_note(entry.name, "start") if entry.builtin else recipe.start),
         "frames_fitted_on": None if entry.builtin else len(frames),
         "threads": terms.threads,
         "johnson": {"learning_rate": terms.learning_rate, "content": recipe.content, "frames_fitted_on": len(frames)},
@@ -129,14 +132,16 @@ def _as_long(entry: Entry, terms: Terms, ours: Fitted) -> float:
     """
     seconds = (terms.seconds if entry.builtin else None) or ours.seconds
     if seconds is None:
-        raise NoFitSecondsError(f"{entry.name}: its file does not tell its fit's seconds; give --seconds")
+        raise NoFitSecondsError(
+            f"{entry.name}: its file does not tell its fit's seconds; give --fitted {entry.name}=SECONDS"
+        )
     return seconds
 
 
 def _shipped(entry: Entry) -> Fitted:
     """The weights that ship."""
     seconds, steps = _note(entry.name, "seconds"), _note(entry.name, "fitted_steps")
-    return Fitted(open_scorer(entry.name), float(seconds) if seconds else None, int(steps) if steps else None)
+    return Fitted(open_scorer(entry.name), float(seconds) if seconds else entry.seconds, int(steps) if steps else None)
 
 
 def _note(name: str, key: str) -> str | None:

@@ -77,7 +77,9 @@ def read_report(path: Path) -> dict[str, Any]:
 
 
 def entries(options: argparse.Namespace) -> list[Entry]:
-    builtin = [Entry(name, found(path, options.media), True) for name, path in map(_split, options.style)]
+    took = {name: float(seconds) for name, seconds in (_split(text, "--fitted") for text in options.fitted)}
+    named = (_split(text, "--style") for text in options.style)
+    builtin = [Entry(name, found(Path(path), options.media), True, took.get(name)) for name, path in named]
     for entry in builtin:
         if entry.name not in BUILTIN_STYLES:
             raise SystemExit(f"--style {entry.name}: not built in; there are: {', '.join(BUILTIN_STYLES)}")
@@ -120,21 +122,22 @@ def shown(arguments: Sequence[str], media: Path) -> str:
     return shlex.join(words)
 
 
-def _split(text: str) -> tuple[str, Path]:
-    name, equals, path = text.partition("=")
-    if not (name and equals and path):
-        raise SystemExit(f"--style {text}: give NAME=PAINTING")
-    return name, Path(path)
+def _split(text: str, option: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    if not (name and value):
+        raise SystemExit(f"{option} {text}: give NAME={'SECONDS' if option == '--fitted' else 'PAINTING'}")
+    return name, value
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--style", action="append", default=[], metavar="NAME=PAINTING", help="a built-in style")
+    parser.add_argument("--fitted", action="append", default=[], metavar="NAME=SECONDS", help="a built-in style's fit")
     parser.add_argument("--upload", action="append", default=[], metavar="PAINTING", help="one that is fitted here")
     parser.add_argument("--clips", type=Path, nargs="+", default=[])
     parser.add_argument("--train", type=Path, nargs="+", default=[], help="default: the photographs that ship")
     parser.add_argument("--media", type=Path, default=Path(), help="folder that paths may be relative to")
-    parser.add_argument("--seconds", type=float, help="of each fit (default: what a built-in style's file tells)")
+    parser.add_argument("--seconds", type=float, help="of each fit here (default: as long as the built-in style's)")
     parser.add_argument("--frames", type=int, default=12, help="of each clip")
     parser.add_argument("--longer-side", type=int, default=640)
     parser.add_argument("--features", choices=sorted(LAYERS), default="squeezenet")

@@ -14,6 +14,7 @@ FLICKER_SHARE = 0.5
 # Fits of seconds that differ by no more than this part count as equally long.
 SAME_TIME = 0.05
 
+BEGUN = "Johnson's network begins from random weights; ours from a built-in style's network where the table says so."
 INTRODUCTION = """# Quality
 
 How good the styles are, in figures: each of our networks beside that of Johnson et al. (2016), fitted frame by frame in
@@ -127,12 +128,23 @@ def _clip_table(styles: list[Mapping[str, Any]]) -> str:
 
 
 def _fit_table(styles: list[Mapping[str, Any]]) -> str:
-    head = ("Style", "Recipe", "Features", "Style at", "Our fit", "Johnson's fit", "Johnson's rate", "Threads")
+    head = (
+        "Style",
+        "Recipe",
+        "Features",
+        "Style at",
+        "Ours begins from",
+        "Our fit",
+        "Johnson's fit",
+        "Johnson's rate",
+        "Threads",
+    )
     rows = []
     for style in styles:
         ours, theirs = style["fit"][OURS], style["fit"][JOHNSON]
         rows.append(
-            (_label(style), style["recipe"] or "-", style["features"], f"{style['style_size']} px", _fit(ours),
+            (_label(style), style["recipe"] or "-", style["features"], f"{style['style_size']} px",
+             style["begun_from"] or "random weights", _fit(ours),
              _fit(theirs), f"{style['johnson']['learning_rate']:g}", str(style["threads"]))
         )  # fmt: skip
     return _table(head, rows)
@@ -152,8 +164,8 @@ def _time_given(styles: list[Mapping[str, Any]]) -> str:
         if ours is None or abs(ours - theirs) > SAME_TIME * theirs:
             unequal.append(f"{style['name']} (ours {f'{ours:.0f} s' if ours else 'not recorded'}, {theirs:.0f} s)")
     if not unequal:
-        return "Both networks had the same number of seconds, style by style."
-    return f"Not the same number of seconds for both networks: {'; '.join(unequal)}."
+        return f"{BEGUN} Both networks had the same number of seconds, style by style."
+    return f"{BEGUN} Not the same number of seconds for both networks: {'; '.join(unequal)}."
 
 
 def _machines(styles: list[Mapping[str, Any]]) -> str:

@@ -59,11 +59,13 @@ def test_one_command_measures_and_goes_on_where_it_was(media: Path, tmp_path: Pa
 
     # Measured already: it is left as it is. The other one is added.
     fitted = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "work").iterdir()}
-    again = [*what, "--upload", "my_style.png", "--style", "starry-night=my_style.png"]
+    again = [*what, "--upload", "my_style.png", "--style", "starry-night=my_style.png", "--fitted", "starry-night=900"]
     assert quality.main(again) == 0
     styles = json.loads(result.read_text())["styles"]
     assert styles["my-style"] == style
     assert styles["starry-night"]["kind"] == "builtin"
+    assert styles["starry-night"]["fit"][OURS]["seconds"] == 900
+    assert styles["starry-night"]["fit"][JOHNSON]["seconds"] == 0.5
     assert {name: (tmp_path / "work" / name).stat().st_mtime_ns for name in fitted} == fitted
 
     assert quality.main(["--table", "--result", str(result), "--page", str(written), "--sheets", str(tmp_path)]) == 0
