@@ -19,11 +19,8 @@ log = logging.getLogger(__name__)
 
 # A 100-megapixel scan takes 300 MB as RGB; a style is used at a few hundred pixels a side.
 MAX_PIXELS = 100_000_000
-# What Pillow raises at files that are cut off or lie about themselves; the second row at tags of the wrong type.
-DAMAGED = (
-    *(UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, OverflowError, struct.error),
-    *(TypeError, KeyError, IndexError, AttributeError),
-)
+# What Pillow raises at files that are cut off or lie about themselves; TypeError where a TIFF's tag has an odd type.
+DAMAGED = (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, OverflowError, struct.error, TypeError)
 # What each value of the EXIF tag asks for; 1 is upright.
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

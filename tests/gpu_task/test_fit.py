@@ -12,6 +12,7 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from contracts.fit import RECIPES
 from gpu_task import fit as command
 from gpu_task.content import photographs
 from gpu_task.features import SQUEEZENET, VGG19, PretrainedNetwork
@@ -20,7 +21,7 @@ from tests.gpu_task.conftest import ROOT, picture
 
 pytestmark = pytest.mark.timeout(120)
 
-TINY = ["--steps", "2", "--crop", "48", "--style-size", "64", "--threads", "1"]
+TINY = ["--steps", "2", "--crop", "96", "--style-size", "96", "--threads", "1"]
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_pretrained_extractors_fit_and_are_recorded(
 
     assert done == 0
     held = notes(out)
-    assert (held["recipe"], held["features"]) == (f"{network.name}-v1", network.name)
+    assert (held["recipe"], held["features"]) == (RECIPES[network.name], network.name)
     assert torchvision_file(network.weights).is_relative_to(cached)
     assert len(held["features_sha256"]) == 64
 
@@ -104,8 +105,9 @@ def test_style_scale_enlarges_the_painting_and_seconds_end_the_fit(painting: Pat
     assert command.recipe_of(options).style_size == 96
 
     out = tmp_path / "out.safetensors"
-    tiny = [*TINY[2:], "--steps", "100000", "--max-seconds", "0.5", "--features", "patches", "--style-scale", "1.5"]
-    assert command.main([str(painting), "--out", str(out), *tiny]) == 0
+    endless = ["--steps", "100000", "--max-seconds", "0.5", "--style-scale", "1.5", "--features", "patches"]
+    tiny = ["--crop", "48", "--style-size", "64", "--threads", "1"]
+    assert command.main([str(painting), "--out", str(out), *endless, *tiny]) == 0
     held = notes(out)
     assert 0 < int(held["step"]) < int(held["steps"]) == 100_000
     assert held["style_scale"] == "1.5"

@@ -27,7 +27,7 @@ from gpu_task.recipes import RECIPES, Recipe
 from gpu_task.timings import Timings
 from gpu_task.training import fit
 from gpu_task.training_frames import spread
-from tests.gpu_task.conftest import SpecMaker, Storage, identity
+from tests.gpu_task.conftest import TORCHVISION_FILES, SpecMaker, Storage, identity
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -192,6 +192,30 @@ def test_a_fit_that_cannot_be_done_says_why(
     assert reason in str(result.reason)
     assert result.fit is None
     assert not storage.exists("bad/model.safetensors")
+
+
+def test_an_extractor_without_weights_fails_the_job_and_says_what_to_do(
+    storage: Storage, specs: SpecMaker, tmp_path: Path, no_weights: Path
+) -> None:
+    result = run(fit_spec(storage, specs, "no-weights", jpeg(), recipe="vgg19-v1"), tmp_path)
+
+    assert (result.outcome, result.cause) == ("failed", "job")
+    assert str(result.reason).startswith("WeightsUnavailableError: vgg19: no usable weights")
+    assert "FIT_FEATURES=patches" in str(result.reason)
+
+
+def test_a_pretrained_extractor_is_recorded_by_its_hash(
+    storage: Storage, specs: SpecMaker, tmp_path: Path, cached: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = dataclasses.replace(RECIPES["vgg19-v1"], steps=2, crop=96, style_size=96)
+    monkeypatch.setitem(RECIPES, "vgg19-v1", tiny)
+
+    result = run(fit_spec(storage, specs, "vgg", jpeg(), recipe="vgg19-v1"), tmp_path)
+
+    assert result.outcome == "succeeded", result.reason
+    held = notes(tmp_path / "model.safetensors")
+    file = cached / "hub" / "checkpoints" / TORCHVISION_FILES["vgg19"]
+    assert (held["features"], held["features_sha256"]) == ("vgg19", hashlib.sha256(file.read_bytes()).hexdigest())
 
 
 def test_training_frames_are_spread_over_the_video(index: VideoIndex) -> None:
