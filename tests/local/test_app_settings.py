@@ -41,9 +41,11 @@ def test_the_tasks_share_the_cores(monkeypatch: pytest.MonkeyPatch, nodes: int, 
     assert environment["PYTHONPATH"] == "/app"
 
 
-def test_nodes_inherit_what_a_gpu_needs_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nodes_inherit_what_a_gpu_and_a_fit_need_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    monkeypatch.setenv("ATELIER_FEATURES", "/features")
     monkeypatch.setenv("DATA_STORAGE", "secret")
     environment = node_environment(Path("/app"), Path("/venv/bin/python"), PoolSize())
     assert environment["CUDA_VISIBLE_DEVICES"] == "1"
+    assert environment["ATELIER_FEATURES"] == "/features"
     assert "secret" not in environment.values()
