@@ -13,12 +13,9 @@ from activities.refusal import JobRefused
 from activities.settings import settings
 from activities.storage import data_account, system_account
 from contracts import layout
-from contracts.fit import EXTRACTORS, RECIPES, Extractor, ModelChoice
+from contracts.fit import EXTRACTORS, RECIPES, SIZE_CLASSES, SMALLEST_CLASS, Extractor, ModelChoice
 from contracts.job import StartInput
 from contracts.video_index import VideoIndex
-
-# Networks are fitted for a size: strokes that suit 360 lines are lost on 2160. Classes by the shorter side, in pixels.
-SIZE_CLASSES = (480, 1080, 2160)
 
 
 def choose(start: StartInput) -> ModelChoice:
@@ -59,7 +56,7 @@ def size_class(start: StartInput) -> int:
     """
     limit = start.request.options.max_dimension
     if start.request.video is None:
-        shorter = round(limit * 9 / 16) if limit else SIZE_CLASSES[0]
+        shorter = round(limit * 9 / 16) if limit else SMALLEST_CLASS
     else:
         index = system_account().read_json(layout.JOBS, layout.index_blob(start.job), VideoIndex)
         shorter, longer = sorted((index.width, index.height))

@@ -85,7 +85,7 @@ class Settings:
     fit_features: str = _setting(
         "FIT_FEATURES",
         "squeezenet",
-        "What a fit compares a style by: squeezenet, vgg19 (best, for a GPU) or patches (needs no pretrained weights)",
+        "What a fit compares a style by: squeezenet, vgg19 (for a GPU) or patches (needs no pretrained weights)",
         EXTRACTORS,
     )
     fit_steps: int = _setting("FIT_STEPS", 0, "Steps of a fit; 0 for as many as the extractor's recipe says")
@@ -107,6 +107,8 @@ class Settings:
         settings = cls(**values)
         if not settings.batch_endpoint:
             raise SettingsError("BATCH_ENDPOINT is not set; give the address of the Batch account")
+        if not settings.fit_max_seconds:
+            raise SettingsError("FIT_MAX_SECONDS is 0; a fit needs time: 900 is the default")
         return settings
 
     @property

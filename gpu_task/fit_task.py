@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import logging
+import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from contracts.fit import FitProgress
+from contracts.fit import SMALLEST_CLASS, FitProgress
 from contracts.task_spec import FitSpec
 from gpu_task import blobs, fit_monitor, outcome
 from gpu_task.content import photographs
@@ -25,7 +26,7 @@ from gpu_task.recipes import Recipe, find_recipe
 from gpu_task.style_image import StyleImageError, read_style_image
 from gpu_task.timings import Timings
 from gpu_task.training import fit
-from gpu_task.training_frames import sample_frames
+from gpu_task.training_frames import longer_side, sample_frames
 from gpu_task.weights import write_weights
 from media.ranged import RangedReader
 
@@ -66,7 +67,9 @@ def recipe_of(spec: FitSpec) -> Recipe:
     """The spec's recipe with what it changes of it."""
     recipe = find_recipe(spec.recipe)
     steps = recipe.steps if spec.steps is None else spec.steps
-    return dataclasses.replace(recipe, steps=steps, style_size=round(recipe.style_size * spec.style_scale))
+    # Strokes grow with the frame, but less: on a large screen one sits closer, and they shall still be strokes.
+    scale = spec.style_scale * math.sqrt(spec.size_class / SMALLEST_CLASS)
+    return dataclasses.replace(recipe, steps=steps, style_size=round(recipe.style_size * scale))
 
 
 @contextmanager
@@ -96,11 +99,13 @@ def _download_style(spec: FitSpec) -> bytes:
 def _frames(spec: FitSpec, timings: Timings) -> list[NDArray[np.uint8]]:
     if spec.source is None or spec.index is None:
         return photographs()
+    side = longer_side(spec.size_class)
     source = RangedReader(blobs.range_reader(spec.source), spec.source.size, name=blobs.label(spec.source.url))
     with timings.stage("decode"):
-        frames = sample_frames(source, spec.index)
+        frames = sample_frames(source, spec.index, side)
     timings.downloaded(source.seconds)
-    return frames
+    # The network will be used on other videos too.
+    return [*frames, *photographs()]
 
 
 def _about(spec: FitSpec, recipe: Recipe, ended: FitProgress) -> Mapping[str, str]:

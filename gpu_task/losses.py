@@ -34,9 +34,10 @@ class PerceptualObjective:
     The style's colours are asked for by themselves as well (`palette` weighs them against the Gram matrices): features
     trained to name objects care little for colour, and rare ones, such as the yellow of stars, come very late.
 
-    Gram matrices are compared at `scales` sizes of both images, each half of the one before: the extractor sees some
-    130 pixels at once, and it takes the smaller sizes to ask for strokes and motifs that are longer than that. A third
-    of a step's time goes there, and flicker falls by a third as well, since large strokes move less.
+    Gram matrices are compared at several sizes of both images, each half of the one before and weighted by `scales`:
+    the extractor sees some 130 pixels at once, and it takes the smaller sizes to ask for strokes and motifs that are
+    longer than that. With three sizes an extractor takes a third more time, and flicker falls by a third as well, since
+    large strokes move less.
     """
 
     def __init__(
@@ -46,14 +47,15 @@ class PerceptualObjective:
         style_layers: Sequence[int],
         content_layer: int,
         palette: float,
-        scales: int = 1,
+        scales: Sequence[float] = (1.0,),
     ) -> None:
         self.features = features
         self.content_layer = content_layer
         self.palette_weight = palette
         self.palette = Palette(style)
+        self.scales = [scale / sum(scales) for scale in scales]
         with torch.no_grad():
-            found = [self._activations(image) for image in pyramid(style, scales)]
+            found = [self._activations(image) for image in pyramid(style, len(scales))]
         self.targets = [{layer: gram(of[layer]) for layer in style_layers} for of in found]  # {layer: [1, C, C]}
 
     def __call__(self, output: Tensor, source: Tensor) -> Parts:
@@ -61,11 +63,10 @@ class PerceptualObjective:
             wanted = self._activations(source, self.content_layer)[self.content_layer]
         found = [self._activations(image) for image in pyramid(output, len(self.targets))]
         mismatches = [
-            _relative(gram(of[layer]), target)
-            for of, targets in zip(found, self.targets, strict=True)
-            for layer, target in targets.items()
+            torch.stack([_relative(gram(of[layer]), target) for layer, target in targets.items()]).mean() * scale
+            for of, targets, scale in zip(found, self.targets, self.scales, strict=True)
         ]
-        style = torch.stack(mismatches).mean() + self.palette_weight * self.palette.distance(output)
+        style = torch.stack(mismatches).sum() + self.palette_weight * self.palette.distance(output)
         content = (found[0][self.content_layer] - wanted).square().mean() / wanted.square().mean()
         return Parts(style, content + tone_mismatch(output, source))
 

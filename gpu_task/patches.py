@@ -94,7 +94,8 @@ class _StyleLevel:
 def _random_filters(patches: Tensor, random: torch.Generator) -> Tensor:
     """Zero-mean filters, partly whitened, scaled to an average response of 1: [sets * filters, 3 * 49]."""
     centered = patches - patches.mean(0)
-    covariance = centered.T @ centered / len(centered)
+    # A hundredth of full scale in every direction: a style of one colour has no variance to divide by.
+    covariance = centered.T @ centered / len(centered) + 1e-4 * torch.eye(patches.shape[1], device=patches.device)
     values, vectors = torch.linalg.eigh(covariance)
     values = values.clamp_min(1e-4 * values.max())
     whitening = (vectors * values ** (-WHITENING / 2)) @ vectors.T

@@ -24,9 +24,10 @@ class Recipe:
         content, variation, consistency: weights of the losses against a style weight of 1.
         style_layers, content_layer, palette: for pretrained extractors: where Gram matrices and content are compared,
             and the weight of the style's colours against its Gram matrices.
-        start: the built-in style whose network a fit begins from; it knows how to paint already, and what takes 3,000
-            steps from random weights takes a few hundred. None: random weights.
-        scales: for pretrained extractors: sizes at which Gram matrices are compared, each half of the one before.
+        start: the built-in style whose network a fit begins from; it knows how to paint already, and what takes
+            thousands of steps from random weights takes a few hundred. None: random weights.
+        scales: for pretrained extractors: weights of the sizes at which Gram matrices are compared, each size half of
+            the one before.
     """
 
     name: str
@@ -42,7 +43,7 @@ class Recipe:
     style_layers: tuple[int, ...] = ()
     content_layer: int = 0
     palette: float = 1.5
-    scales: int = 1
+    scales: tuple[float, ...] = (1.0,)
     start: str | None = None
     learning_rate: float = 3e-3
     seed: int = 0
@@ -51,18 +52,18 @@ class Recipe:
 SQUEEZENET = Recipe(
     name="squeezenet-v2",
     features="squeezenet",
-    steps=1000,
+    steps=800,
     crop=192,
     batch=1,
     style_size=600,
     zoom=(0.6, 1.6),
-    content=0.25,
+    content=0.12,
     variation=0.1,
-    consistency=2.5,
+    consistency=1.5,
     # Each scale of stroke, from grain (1) to motif (10); content where objects are but colours are not.
     style_layers=(1, 3, 4, 5, 7, 8, 9, 10),
     content_layer=4,
-    scales=3,
+    scales=(1.0, 0.3, 0.3),
     start="impasto",
 )
 # Gatys et al. (2016), and Johnson et al. (2016) for the size of the squares. The style loss is relative to the style's
@@ -88,14 +89,12 @@ PATCHES = Recipe(
     consistency=0.4,
     start="impasto",
 )
-# The styles that ship: frames they will never see, so more steps. The first of them, which every fit starts from, had
-# to start from nothing.
-BUILTIN = replace(SQUEEZENET, name="builtin-v2", steps=1500)
+# The styles that ship are fitted as anyone's, but for the one that all fits start from: it started from nothing.
 FIRST = replace(SQUEEZENET, name="first-v2", steps=3000, start=None)
 # Seconds, not minutes: does this painting go through at all, and in which colours?
 DRAFT = replace(PATCHES, name="patches-draft", steps=40, crop=96, style_size=192)
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (SQUEEZENET, VGG19, PATCHES, BUILTIN, FIRST, DRAFT)}
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (SQUEEZENET, VGG19, PATCHES, FIRST, DRAFT)}
 
 
 def find_recipe(name: str) -> Recipe:

@@ -16,14 +16,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gpu_task.failures import HopelessError
 from gpu_task.losses import Objective, inconsistency, total_variation
 from gpu_task.network import StyleNetwork
 from gpu_task.precision import fit_autocast
 from gpu_task.recipes import Recipe
+from gpu_task.weights import starting_network
 
 log = logging.getLogger(__name__)
 
 WARM_UP_STEPS = 15
+FIRST_STEPS = 10  # before the pace of a fit is known
 FINAL_RATE = 0.03  # of the learning rate
 GRADIENT_CLIP = 5.0
 CONSISTENCY_RAMP = 0.4  # of the steps, until the consistency loss has its full weight
@@ -31,7 +34,7 @@ MAX_SHIFT = 4  # pixels between the two views of the consistency loss
 NOISE = 0.05  # largest standard deviation of the first view's noise: a grainy sensor in poor light
 
 
-class FitDivergedError(Exception):
+class FitDivergedError(HopelessError):
     """A loss became infinite or not a number."""
 
 
@@ -57,9 +60,9 @@ def fit(
 ) -> StyleNetwork:
     """Trains a network on `frames` (each [H, W, 3]) for `recipe.steps` steps and returns it in eval mode.
 
-    `start` is fitted further in place of a fresh network. The same frames, recipe, kind of machine and torch version
-    give the same weights, unless `max_seconds` comes first: then it does fewer steps, and its learning rate falls
-    sooner, so that what it has at the end is finished too.
+    `start` is fitted further in place of what the recipe begins from. The same frames, recipe, kind of machine and
+    torch version give the same weights, unless `max_seconds` would come first: then it does fewer steps, and its
+    learning rate falls sooner, so that what it has at the end is finished too.
 
     Raises:
         ValueError: no frames.
@@ -69,12 +72,12 @@ def fit(
         raise ValueError("frames: none given, a style is fitted on at least one")
     torch.manual_seed(recipe.seed)
     random = torch.Generator().manual_seed(recipe.seed)
-    network = (start or StyleNetwork()).to(device).train()
+    network = (start or starting_network(recipe.start)).to(device).train()
     optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99))
     tensors = [to_tensor(frame) for frame in frames]
     began = time.perf_counter()
     for step in range(1, recipe.steps + 1):
-        done = max((step - 1) / recipe.steps, (time.perf_counter() - began) / max_seconds)
+        done = part_done(step - 1, recipe.steps, (time.perf_counter() - began) / max_seconds)
         if done >= 1:
             log.warning(
                 "%.0f seconds are over after %d of %d steps: the fit ends here", max_seconds, step - 1, recipe.steps
@@ -113,6 +116,15 @@ def _losses(
         calm_output = network(moved).float()
     parts = objective(output, source)
     return parts.style, parts.content, inconsistency(output, calm_output, (rows, columns)), total_variation(output)
+
+
+def part_done(steps_done: int, steps: int, of_time: float) -> float:
+    """How much of the fit is over: by steps, or by time where that will be up first.
+
+    The first steps are slow, and say little of how long the others will take.
+    """
+    by_steps = steps_done / steps
+    return max(by_steps, of_time) if steps_done >= FIRST_STEPS or of_time >= 1 else by_steps
 
 
 def learning_rate_factor(step: int, done: float) -> float:

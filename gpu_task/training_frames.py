@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from contracts.fit import SMALLEST_CLASS
 from contracts.video_index import VideoIndex
 from media.errors import FramesMissing
 from media.frames import output_size, to_rgb
@@ -16,17 +17,25 @@ log = logging.getLogger(__name__)
 
 # Ten frames of one clip sufficed in trials; a longer film changes its scene more often.
 FRAMES = 24
-# Crops are a few hundred pixels a side and zoomed at random, so more than this only costs memory.
+# For frames of up to 480 lines; larger ones are seen at the same share of their size. Crops are a few hundred pixels a
+# side and zoomed at random, so more than this only costs memory.
 LONGER_SIDE = 640
+# 24 frames of this size take 600 MB as float32.
+MAX_LONGER_SIDE = 1920
 
 
-def sample_frames(source: Source, index: VideoIndex) -> list[NDArray[np.uint8]]:
+def longer_side(size_class: int) -> int:
+    """Of the frames that a network for frames of `size_class` lines is fitted on, pixels."""
+    return min(MAX_LONGER_SIDE, LONGER_SIDE * size_class // SMALLEST_CLASS)
+
+
+def sample_frames(source: Source, index: VideoIndex, longer_side: int = LONGER_SIDE) -> list[NDArray[np.uint8]]:
     """Up to 24 frames, evenly spaced over `index`, as RGB [H, W, 3]; fewer where some cannot be decoded.
 
     Raises:
         media.errors.FramesMissing: none of them can.
     """
-    size = output_size(index, LONGER_SIDE)
+    size = output_size(index, longer_side)
     found: list[NDArray[np.uint8]] = []
     problem: FramesMissing | None = None
     for number in spread(index):

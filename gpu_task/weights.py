@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save
 
+from gpu_task.model_files import style_path
 from gpu_task.network import StyleNetwork
 
 
@@ -34,3 +35,8 @@ def read_weights(path: Path) -> StyleNetwork:
     network = StyleNetwork()
     network.load_state_dict(load_file(path))
     return network.eval()
+
+
+def starting_network(builtin: str | None) -> StyleNetwork:
+    """What a fit begins from: the network of a built-in style, or a new one with random weights."""
+    return StyleNetwork() if builtin is None else read_weights(style_path(builtin))

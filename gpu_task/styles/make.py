@@ -22,7 +22,7 @@ from contracts.styles import BUILTIN_STYLES  # noqa: E402
 from gpu_task.content import FOLDER as PHOTOGRAPHS  # noqa: E402
 from gpu_task.fit import EXPECTED, fit_to_file  # noqa: E402
 from gpu_task.model_files import style_path  # noqa: E402
-from gpu_task.recipes import RECIPES, find_recipe  # noqa: E402
+from gpu_task.recipes import FIRST, RECIPES, SQUEEZENET, find_recipe  # noqa: E402
 from scripts.paintings.catalogue import PAINTINGS, save  # noqa: E402
 
 OWN = ROOT / "docs" / "images" / "styles"
@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_num_threads(options.threads)
     try:
         # All of them before the first fit: it takes a while, and the last one must not fail for want of a file.
-        paintings = {name: find_painting(name, options.paintings) for name in options.names or BUILTIN_STYLES}
+        names = sorted(options.names or BUILTIN_STYLES, key=lambda name: name != SQUEEZENET.start)
+        paintings = {name: find_painting(name, options.paintings) for name in names}
         for name, painting in paintings.items():
             out = options.out / f"{name}.safetensors" if options.out else style_path(name)
             make(name, painting, out, options)
@@ -58,7 +59,8 @@ def make(name: str, painting: Path, out: Path, options: argparse.Namespace) -> N
     notes = [f"{key}={getattr(style, key)}" for key in ("title", "artist", "origin", "licence")]
     content = [*sorted(PHOTOGRAPHS.glob("*.jpg")), *options.more]
     print(f"{name}: {painting}, on {len(content)} files", file=sys.stderr)
-    recipe = find_recipe(options.recipe)
+    usual = FIRST if name == SQUEEZENET.start else SQUEEZENET
+    recipe = find_recipe(options.recipe) if options.recipe else usual
     fit_to_file(painting, content, out, recipe, options.weights, options.start, notes, options.seconds)
 
 
@@ -92,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--weights", type=Path, help="file of the extractor's weights (default: see docs/features.md)")
     parser.add_argument("--more", type=Path, nargs="+", default=[], metavar="FILE", help="images, videos to fit on too")
     parser.add_argument("--start", type=Path, help="a fitted style to begin from")
-    parser.add_argument("--recipe", choices=list(RECIPES), default="builtin-v2", help="default: builtin-v2")
+    parser.add_argument("--recipe", choices=list(RECIPES), help="default: squeezenet-v2; for its start first-v2")
     parser.add_argument("--seconds", type=float, default=math.inf, help="longest time for each fit")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="default: where those that ship are")
