@@ -49,7 +49,7 @@ def publish(publication: PublishInput) -> JobResult:
 def _provenance(publication: PublishInput, start: StartInput, plan: Plan, outcomes: list[ChunkOutcome]) -> Provenance:
     model, key = models.model_ref(start), models.model_key(start)
     builtin = models.builtin_style(start)
-    record = model_records.find_record(key) if key else None
+    fitted = builtin or (model_records.find_record(key) if key else None)
     return Provenance(
         job=publication.job,
         request=start.request,
@@ -60,8 +60,8 @@ def _provenance(publication: PublishInput, start: StartInput, plan: Plan, outcom
         style_etag=start.style_etag,
         model=builtin.name if builtin else key,
         model_sha256=model.sha256 if model else None,
-        model_features=record.features if record else None,
-        model_recipe=record.recipe if record else None,
+        model_features=fitted.features if fitted else None,
+        model_recipe=fitted.recipe if fitted else None,
         plan=plan,
         encoder={"codec": "libx264", **EncoderOptions().model_dump()},
         devices=tuple(sorted({outcome.device for outcome in outcomes if outcome.device})),

@@ -34,3 +34,9 @@ def test_a_missing_required_setting_is_named() -> None:
 def test_every_setting_is_documented(name: str, default: str, help: str) -> None:
     row = f"| `{name}` | {f'`{default}`' if default else ''} | {help} |"
     assert row in DOCUMENT.read_text(), f"docs/settings.md lacks the row {row}"
+
+
+@pytest.mark.parametrize(("name", "value"), [("FIT_FEATURES", "vgg16"), ("FIT_MAX_SECONDS", "0")])
+def test_a_fit_that_cannot_be_is_told_at_once(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=rf"{name} is .*{value}"):
+        Settings.from_environ({"BATCH_ENDPOINT": "https://b", name: value})

@@ -120,7 +120,7 @@ def test_the_same_fit_gives_the_same_bytes(storage: Storage, specs: SpecMaker, t
     assert first.output_sha256 == second.output_sha256 is not None
 
 
-def test_a_larger_style_scale_paints_from_a_larger_painting(
+def test_a_larger_scale_and_larger_frames_paint_from_a_larger_painting(
     storage: Storage, specs: SpecMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
@@ -130,10 +130,10 @@ def test_a_larger_style_scale_paints_from_a_larger_painting(
         return make_objective(recipe, style, *others)
 
     monkeypatch.setattr(fit_task, "make_objective", look)
-    for scale in (1.0, 1.5):
-        run(fit_spec(storage, specs, f"scale-{scale}", jpeg(), style_scale=scale), tmp_path)
+    for scale, size in ((1.0, 480), (1.5, 480), (1.0, 1080)):
+        run(fit_spec(storage, specs, f"scale-{scale}-{size}", jpeg(), style_scale=scale, size_class=size), tmp_path)
 
-    assert seen == [96, 144]
+    assert seen == [96, 144, 144], "by the scale, and by the square root of the size class"
 
 
 def test_time_that_runs_out_ends_a_fit_with_what_it_has(storage: Storage, specs: SpecMaker, tmp_path: Path) -> None:
@@ -145,8 +145,9 @@ def test_time_that_runs_out_ends_a_fit_with_what_it_has(storage: Storage, specs:
     assert storage.exists("short/model.safetensors")
 
 
-def test_without_a_video_photographs_are_fitted_on(
-    storage: Storage, specs: SpecMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("with_video", [True, False])
+def test_photographs_are_fitted_on_with_the_video_and_without(
+    storage: Storage, specs: SpecMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_video: bool
 ) -> None:
     seen: list[list[np.ndarray]] = []
 
@@ -155,11 +156,13 @@ def test_without_a_video_photographs_are_fitted_on(
         return fit(frames, *others, **more)
 
     monkeypatch.setattr(fit_task, "fit", look)
-    result = run(fit_spec(storage, specs, "photos", jpeg(), source=None, index=None), tmp_path)
+    changes = {} if with_video else {"source": None, "index": None}
+    result = run(fit_spec(storage, specs, f"photos-{with_video}", jpeg(), **changes), tmp_path)
 
     assert result.outcome == "succeeded", result.reason
-    assert len(seen[0]) >= len(photographs())
-    assert all(np.array_equal(photo, frame) for photo, frame in zip(photographs(), seen[0], strict=False))
+    count = len(photographs())
+    assert len(seen[0]) == count + (len(list(spread(specs.index))) if with_video else 0)
+    assert all(np.array_equal(photo, frame) for photo, frame in zip(photographs(), seen[0][-count:], strict=True))
 
 
 def test_a_fit_on_the_cpu_takes_every_core_and_gives_them_back(

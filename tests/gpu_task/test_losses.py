@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from gpu_task.losses import Palette, gram, inconsistency, tone_mismatch, total_variation
+from gpu_task.losses import Palette, PerceptualObjective, gram, inconsistency, tone_mismatch, total_variation
 
 
 @pytest.fixture
@@ -43,3 +43,28 @@ def test_total_variation_counts_steps() -> None:
 
     assert total_variation(stripes).item() == 1
     assert total_variation(torch.ones(1, 3, 8, 8)).item() == 0
+
+
+def test_style_is_compared_at_every_size_with_its_weight() -> None:
+    """Fine noise and a style of the same noise enlarged: what tells them apart is how much the small sizes weigh."""
+    random = torch.Generator().manual_seed(0)
+    noise = torch.rand(1, 3, 64, 64, generator=random)
+    style = torch.rand(1, 3, 128, 128, generator=random)
+    plain = torch.nn.functional.avg_pool2d(noise, 8).repeat_interleave(8, 2).repeat_interleave(8, 3)
+
+    def loss(scales: tuple[float, ...], image: torch.Tensor) -> float:
+        objective = PerceptualObjective(_Edges(), style, (0,), 0, palette=0, scales=scales)
+        return objective(image, image).style.item()
+
+    assert loss((1.0,), noise) < 0.1 < loss((1.0,), plain)
+    assert loss((1.0, 0.0), plain) == pytest.approx(loss((1.0,), plain))
+    assert loss((3.0, 1.0), plain) == pytest.approx(0.75 * loss((1.0, 0.0), plain) + 0.25 * loss((0.0, 1.0), plain))
+
+
+class _Edges(torch.nn.Module):
+    """A stand-in for an extractor whose one layer is differences between neighbours."""
+
+    sha256 = ""
+
+    def forward(self, x: torch.Tensor, last: int | None = None) -> dict[int, torch.Tensor]:
+        return {0: x[..., 1:, 1:] - x[..., :-1, :-1]}

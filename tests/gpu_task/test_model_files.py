@@ -13,7 +13,8 @@ from torchvision.models import SqueezeNet1_0_Weights
 
 from contracts.styles import BUILTIN_STYLES
 from contracts.task_spec import ModelRef
-from gpu_task.features import SqueezeNetFeatures, WeightsUnavailableError
+from gpu_task.features import SQUEEZENET, Features
+from gpu_task.features_files import WeightsUnavailableError
 from gpu_task.model_files import STYLES, ModelFormatError, ModelHashError, UnknownStyleError, read_model, style_path
 from tests.gpu_task.conftest import Storage
 
@@ -83,7 +84,8 @@ def test_a_pickle_given_as_a_model_is_refused_and_not_run(storage: Storage, tmp_
 
 
 def test_nothing_here_can_load_a_pickle() -> None:
-    """By name: `pickle`, `torch.load`, `torch.hub.load_state_dict_from_url` and their like appear nowhere.
+    """By name: `pickle`, `torch.hub.load_state_dict_from_url` and their like appear nowhere, `torch.load` only with
+    `weights_only=True`.
 
     torchvision's own weights (`gpu_task.features`) come through its `get_state_dict`, which calls `torch.load`; the
     test below holds that to `weights_only`.
@@ -97,8 +99,10 @@ def test_nothing_here_can_load_a_pickle() -> None:
                 assert not names & {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "cloudpickle"}, path
                 assert not (getattr(node, "module", "") == "torch" and "load" in names), path
                 assert not (str(getattr(node, "module", "")).startswith("torch.hub")), path
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
+                assert "weights_only=True" in [ast.unparse(keyword) for keyword in node.keywords], path
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                assert f"{node.value.id}.{node.attr}" not in {"torch.load", "numpy.load", "np.load"}, path
+                assert f"{node.value.id}.{node.attr}" not in {"numpy.load", "np.load"}, path
                 assert node.attr != "load_state_dict_from_url", path
 
 
@@ -111,6 +115,6 @@ def test_weights_of_torchvision_are_loaded_as_tensors_alone(tmp_path: Path, monk
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
 
     with pytest.raises(WeightsUnavailableError, match="Weights only load failed"):
-        SqueezeNetFeatures((3,))
+        Features(SQUEEZENET, (3,))
 
     assert not target.exists()

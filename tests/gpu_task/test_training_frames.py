@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from gpu_task.training_frames import sample_frames, spread
+from gpu_task.training_frames import longer_side, sample_frames, spread
 from media.errors import FramesMissing
 from media.index import probe
 from tests.gpu_task.damaged import number_in
@@ -29,3 +29,12 @@ def test_where_none_decodes_the_fit_fails(tmp_path: Path) -> None:
 
     with pytest.raises(FramesMissing):
         sample_frames(broken, index.window(13, 22))
+
+
+def test_frames_of_a_larger_class_are_seen_larger(tmp_path: Path) -> None:
+    whole = encode(tmp_path / "whole.mp4", options=X264)
+    index = probe(whole)
+
+    assert [longer_side(size) for size in (480, 1080, 2160)] == [640, 1440, 1920]
+    small = sample_frames(whole, index, 48)
+    assert {max(frame.shape[:2]) for frame in small} == {48}
