@@ -35,6 +35,8 @@ of the clips.
   activations. 0 is the painting itself, a plain grey picture is near 1. Johnson's network is fitted to exactly this;
   ours also to the palette, to the order of light and dark, and to calm.
 - **Content loss**: |F(output) - F(source)|² / |F(source)|² of one layer's activations F.
+- **Palette**: sliced Wasserstein distance between the colours of frame and painting, 0 to 1. Gram matrices of features
+  that were trained to name objects say little about colour.
 - **Flicker**: mean absolute difference, 0 to 255, of each frame and the one before it moved along with the source
   (optical flow of the source by OpenCV's DIS; where flow forth and back disagree is left out). *Source's own* is the
   same figure for the unpainted clip: what its sensor's noise and the flow's errors amount to.
@@ -98,14 +100,16 @@ def _overall(style: Mapping[str, Any], model: str) -> Mapping[str, Any]:
 
 
 def _summary_table(styles: list[Mapping[str, Any]]) -> str:
-    head = ("Style", "Style loss", "Johnson's", "Flicker", "Johnson's", "Share", "Source's own", "Seams",
+    head = ("Style", "Style loss", "Johnson's", "Palette", "Johnson's", "Flicker", "Johnson's", "Share",
+            "Source's own", "Seams",
             "ms a frame", "Johnson's", "Goal")  # fmt: skip
     rows = []
     for style in styles:
         ours, theirs = (_overall(style, name) for name in (OURS, JOHNSON))
         share = ours["flicker"] / theirs["flicker"]
         rows.append(
-            (_label(style), f"{ours['style_loss']:.3f}", f"{theirs['style_loss']:.3f}", f"{ours['flicker']:.2f}",
+            (_label(style), f"{ours['style_loss']:.3f}", f"{theirs['style_loss']:.3f}",
+             f"{ours['palette_distance']:.3f}", f"{theirs['palette_distance']:.3f}", f"{ours['flicker']:.2f}",
              f"{theirs['flicker']:.2f}", f"{share:.2f}", f"{ours['source_flicker']:.2f}", str(ours["seam_difference"]),
              f"{ours['ms_per_frame']:.0f}", f"{theirs['ms_per_frame']:.0f}", verdict(style).words)
         )  # fmt: skip
@@ -113,7 +117,18 @@ def _summary_table(styles: list[Mapping[str, Any]]) -> str:
 
 
 def _clip_table(styles: list[Mapping[str, Any]]) -> str:
-    head = ("Style", "Clip", "Network", "Style loss", "Content loss", "Flicker", "Of the source's", "Seams", "ms")
+    head = (
+        "Style",
+        "Clip",
+        "Network",
+        "Style loss",
+        "Content loss",
+        "Palette",
+        "Flicker",
+        "Of the source's",
+        "Seams",
+        "ms",
+    )
     rows = []
     for style in styles:
         for model in style["models"]:
@@ -121,7 +136,8 @@ def _clip_table(styles: list[Mapping[str, Any]]) -> str:
                 ratio, seam = clip["flicker_ratio"], clip["seam_difference"]
                 rows.append(
                     (style["name"], clip["clip"], model["model"], f"{clip['style_loss']:.3f}",
-                     f"{clip['content_loss']:.3f}", f"{clip['flicker']:.2f}", f"{ratio:.2f}" if ratio else "-",
+                     f"{clip['content_loss']:.3f}", f"{clip['palette_distance']:.3f}",
+                     f"{clip['flicker']:.2f}", f"{ratio:.2f}" if ratio else "-",
                      "-" if seam is None else str(seam), f"{clip['ms_per_frame']:.0f}")
                 )  # fmt: skip
     return _table(head, rows)

@@ -86,7 +86,15 @@ def names(container: str, prefix: str) -> list[str]:
 
 def _make_containers(azurite: Azurite) -> None:
     with BlobServiceClient.from_connection_string(azurite.connection_string) as service:
-        for name in (layout.JOBS, layout.LOGS, layout.VIDEOS, layout.OUTPUTS, layout.STYLES, layout.MODELS, layout.DEADLETTER):
+        for name in (
+            layout.JOBS,
+            layout.LOGS,
+            layout.VIDEOS,
+            layout.OUTPUTS,
+            layout.STYLES,
+            layout.MODELS,
+            layout.DEADLETTER,
+        ):
             if not service.get_container_client(name).exists():
                 service.create_container(name)
 

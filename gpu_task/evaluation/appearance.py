@@ -6,7 +6,10 @@ Of a frame, with F the activations of a layer, [C, h * w], and G = F F' / (h * w
     content loss = |F(output) - F(source)|^2 / |F(source)|^2 at the content layer
 
 Both are 0 at best; a plain grey picture has a style loss near 1. What a recipe adds to them while it fits (palette,
-tones) is not counted here: this is the objective of Gatys et al. (2016) and Johnson et al. (2016) alone.
+tones) is not counted in them: this is the objective of Gatys et al. (2016) and Johnson et al. (2016) alone. The palette
+is told beside them, since features trained to name objects care little for colour:
+
+    palette distance = sliced Wasserstein distance between the colours of output and style, 0 to 1
 """
 
 from collections.abc import Sequence
@@ -18,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gpu_task.evaluation.extractors import Extractor
-from gpu_task.losses import gram
+from gpu_task.losses import Palette, gram
 from gpu_task.training import to_tensor
 
 
@@ -26,6 +29,7 @@ from gpu_task.training import to_tensor
 class Losses:
     style: float
     content: float
+    palette: float
 
 
 class Appearance:
@@ -33,6 +37,7 @@ class Appearance:
 
     def __init__(self, extractor: Extractor, style: NDArray[np.uint8]) -> None:
         self._extractor = extractor
+        self._palette = Palette(to_tensor(style))
         with torch.inference_mode():
             found = extractor.activations(to_tensor(style))
             self._wanted = {layer: gram(found[layer]) for layer in extractor.style_layers}
@@ -42,15 +47,14 @@ class Appearance:
         each = [
             self._one(to_tensor(output), to_tensor(source)) for output, source in zip(outputs, sources, strict=True)
         ]
-        style, content = np.mean(each, axis=0)
-        return Losses(float(style), float(content))
+        return Losses(*map(float, np.mean(each, axis=0)))
 
     @torch.inference_mode()
-    def _one(self, output: Tensor, source: Tensor) -> tuple[float, float]:
+    def _one(self, output: Tensor, source: Tensor) -> tuple[float, float, float]:
         layer = self._extractor.content_layer
         found, wanted = self._extractor.activations(output), self._extractor.activations(source)[layer]
         style = [relative_error(gram(found[layer]), target) for layer, target in self._wanted.items()]
-        return float(np.mean(style)), relative_error(found[layer], wanted)
+        return float(np.mean(style)), relative_error(found[layer], wanted), self._palette.distance(output).item()
 
 
 def relative_error(found: Tensor, wanted: Tensor) -> float:

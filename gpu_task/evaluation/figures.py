@@ -12,7 +12,7 @@ class ClipFigures:
     """One model on one clip.
 
     Attributes:
-        style_loss, content_loss: see `appearance`; the mean of a few frames.
+        style_loss, content_loss, palette_distance: see `appearance`; the mean of a few frames.
         flicker, source_flicker: see `motion`, 0 to 255; the source's own is what errors of the flow and the sensor's
             noise amount to.
         coverage, cuts: of the flow.
@@ -27,6 +27,7 @@ class ClipFigures:
     frames: int
     style_loss: float
     content_loss: float
+    palette_distance: float
     flicker: float
     source_flicker: float
     coverage: float
@@ -50,7 +51,7 @@ class ModelFigures:
 
     @property
     def overall(self) -> dict[str, float | int | None]:
-        names = ("style_loss", "content_loss", "flicker", "source_flicker", "ms_per_frame")
+        names = ("style_loss", "content_loss", "palette_distance", "flicker", "source_flicker", "ms_per_frame")
         means: dict[str, float | int | None] = {name: fmean(getattr(c, name) for c in self.clips) for name in names}
         seams = [clip.seam_difference for clip in self.clips if clip.seam_difference is not None]
         source = means["source_flicker"]
@@ -82,7 +83,7 @@ def headline(model: ModelFigures) -> str:
     return f"{model.model}: {', '.join(parts)}"
 
 
-COLUMNS = ("model", "clip", "size", "style", "content", "flicker", "source's", "ratio", "seam", "ms/frame")
+COLUMNS = ("model", "clip", "size", "style", "content", "palette", "flicker", "source's", "ratio", "seam", "ms/frame")
 
 
 def table(models: Sequence[ModelFigures]) -> str:
@@ -102,6 +103,7 @@ def _cells(values: dict[str, Any]) -> tuple[str, ...]:
     return (
         f"{values['style_loss']:.3f}",
         f"{values['content_loss']:.3f}",
+        f"{values['palette_distance']:.3f}",
         f"{values['flicker']:.2f}",
         f"{values['source_flicker']:.2f}",
         "-" if ratio is None else f"{ratio:.2f}",

@@ -73,6 +73,7 @@ def _judge_clip(
         frames=clip.count,
         style_loss=losses.style,
         content_loss=losses.content,
+        palette_distance=losses.palette,
         flicker=motion.flicker(painting.frames),
         source_flicker=motion.flicker(clip.frames),
         coverage=motion.coverage,

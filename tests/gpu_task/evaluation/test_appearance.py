@@ -72,3 +72,12 @@ def test_a_pretrained_network_tells_a_painting_from_grey() -> None:
     assert appearance.losses([style], [grey]).style < 1e-6
     assert 0.5 < appearance.losses([grey], [grey]).style < 1.5
     assert len(extractor.sha256) == 64
+
+
+def test_the_palette_knows_colours_and_not_places() -> None:
+    style = noise(0)
+
+    appearance = Appearance(fixed_filters(), style)
+
+    assert appearance.losses([np.roll(style, 32, axis=1)], [style]).palette == pytest.approx(0, abs=1e-6)
+    assert appearance.losses([style // 4], [style]).palette > 0.1

@@ -12,6 +12,7 @@ BEE = ClipFigures(
     frames=12,
     style_loss=0.1,
     content_loss=0.4,
+    palette_distance=0.05,
     flicker=3.0,
     source_flicker=1.5,
     coverage=0.9,
@@ -45,5 +46,5 @@ def test_a_table_has_a_line_for_each_clip_and_one_over_all() -> None:
     lines = table([ModelFigures("starry", "cpu", (BEE, ROAD))]).splitlines()
 
     assert [line.split()[:2] for line in lines[1:]] == [["starry", "bee"], ["starry", "road"], ["starry", "overall"]]
-    assert lines[2].split()[2:] == ["640x360", "0.300", "0.400", "1.00", "0.50", "2.00", "2", "200"]
+    assert lines[2].split()[2:] == ["640x360", "0.300", "0.400", "0.050", "1.00", "0.50", "2.00", "2", "200"]
     assert len({len(line) for line in lines}) == 1
