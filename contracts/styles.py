@@ -39,6 +39,22 @@ BUILTIN_STYLES: dict[str, BuiltinStyle] = {
             sha256="e3867f8ed114afe55a6aa87d57b8daa45f557db18d0c4b1549b273db2e3d9f85",
         ),
         BuiltinStyle(
+            name="great-wave",
+            title="Under the Wave off Kanagawa, about 1831",
+            artist="Katsushika Hokusai (1760-1849)",
+            origin="colour woodblock print, a detail",
+            licence=PUBLIC_DOMAIN,
+            sha256="07902da7abded1f9568987d505150967a0a11c3a2b062a2c54b691cb8090631c",
+        ),
+        BuiltinStyle(
+            name="the-scream",
+            title="The Scream, 1893",
+            artist="Edvard Munch (1863-1944)",
+            origin="National Museum, Oslo",
+            licence=PUBLIC_DOMAIN,
+            sha256="2696f1a704b9200b5d9c787efc6c0e23fea2b64d5d2101b65e9dfcfec9a0d033",
+        ),
+        BuiltinStyle(
             name="impasto",
             title="Autumn lake at sunset",
             artist="made by scripts/paintings/impasto.py",
