@@ -1,9 +1,9 @@
-"""Fits the styles that ship: `python gpu_task/styles/make.py [NAME ...] --paintings FOLDER`.
+"""Fits the styles that ship: `python -m scripts.fit_styles [NAME ...] --paintings FOLDER`.
 
 Paintings of museums are looked for in FOLDER, by file names that begin with the style's name: they are in the public
-domain and not kept here; README.md says where they are. Our own are docs/images/styles/NAME.jpg, painted first where
-that is missing. Fitted on the photographs of gpu_task/content and whatever --more names. Prints, for
-contracts/styles.py, the hash of each file written.
+domain and not kept here; gpu_task/styles/README.md says where they are. Our own are docs/images/styles/NAME.jpg,
+painted first where that is missing. Fitted on the photographs of gpu_task/content and whatever --more names. Prints,
+for contracts/styles.py, the hash of each file written.
 """
 
 import argparse
@@ -13,19 +13,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+import torch
 
-import torch  # noqa: E402  after the path, so that it runs from anywhere
+from contracts.styles import BUILTIN_STYLES
+from gpu_task.content import FOLDER as PHOTOGRAPHS
+from gpu_task.fit import EXPECTED, fit_to_file
+from gpu_task.model_files import style_path
+from gpu_task.recipes import FIRST, RECIPES, SQUEEZENET, find_recipe
+from scripts.paintings.catalogue import PAINTINGS, save
 
-from contracts.styles import BUILTIN_STYLES  # noqa: E402
-from gpu_task.content import FOLDER as PHOTOGRAPHS  # noqa: E402
-from gpu_task.fit import EXPECTED, fit_to_file  # noqa: E402
-from gpu_task.model_files import style_path  # noqa: E402
-from gpu_task.recipes import FIRST, RECIPES, SQUEEZENET, find_recipe  # noqa: E402
-from scripts.paintings.catalogue import PAINTINGS, save  # noqa: E402
-
-OWN = ROOT / "docs" / "images" / "styles"
+OWN = Path(__file__).parents[1] / "docs" / "images" / "styles"
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 
 
@@ -74,7 +71,9 @@ def find_painting(name: str, folder: Path | None) -> Path:
         path = OWN / f"{name}.jpg"
         return path if path.is_file() else save(name, OWN)
     if folder is None:
-        raise PaintingNotFoundError(f"{name}: name the folder of its painting with --paintings (see README.md)")
+        raise PaintingNotFoundError(
+            f"{name}: name the folder of its painting with --paintings (see gpu_task/styles/README.md)"
+        )
     begins = name.replace("-", "_")
     found = [
         path
