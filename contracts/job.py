@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -75,6 +75,16 @@ class JobRequest(Contract):
     options: JobOptions = JobOptions()
 
     @model_validator(mode="after")
+    def _video_where_needed(self) -> Self:
+        if self.video is None and not self.fit_only:
+            raise ValueError("video: not given; only a request with fit_only does without one")
+        if self.fit_only and (self.style is None or self.scorer != "style-transfer"):
+            raise ValueError("fit_only: needs a style to fit, and scorer 'style-transfer'")
+        if self.fit_only and self.frames is not None:
+            raise ValueError("frames: given, but nothing is scored with fit_only; leave it out")
+        return self
+
+    @model_validator(mode="after")
     def _range_with_base(self) -> Self:
         if (self.frames is None) != (self.base is None):
             raise ValueError("frames: a range needs a base to take the other frames from, and a base a range")
@@ -87,16 +97,6 @@ class JobRequest(Contract):
             raise ValueError(f"style: scorer 'style-transfer' needs a style or a model, one of the two; got {given}")
         if self.scorer == "identity" and given:
             raise ValueError(f"{given[0]}: given, but scorer 'identity' takes none; leave it out")
-        return self
-
-    @model_validator(mode="after")
-    def _video_where_needed(self) -> Self:
-        if self.video is None and not self.fit_only:
-            raise ValueError("video: not given; only a request with fit_only does without one")
-        if self.fit_only and (self.style is None or self.scorer != "style-transfer"):
-            raise ValueError("fit_only: needs a style to fit, and scorer 'style-transfer'")
-        if self.fit_only and self.frames is not None:
-            raise ValueError("frames: given, but nothing is scored with fit_only; leave it out")
         return self
 
     def job_id(self, video_etag: str | None, style_version: str | None) -> str:
@@ -142,11 +142,15 @@ class StartInput(Contract):
 
 def field_errors(error: Any) -> list[dict[str, str]]:
     """A pydantic ValidationError as [{field, value, problem}], for a 400 answer or an error file."""
-    return [
-        {
-            "field": ".".join(str(part) for part in entry["loc"]) or "request",
-            "value": repr(entry.get("input"))[:200],
-            "problem": entry["msg"].removeprefix("Value error, "),
-        }
-        for entry in error.errors(include_url=False, include_context=False)
-    ]
+    return [_field_error(entry) for entry in error.errors(include_url=False, include_context=False)]
+
+
+def _field_error(entry: dict[str, Any]) -> dict[str, str]:
+    """What is wrong with several fields together is told of the one that its message begins with."""
+    value, problem = entry.get("input"), entry["msg"].removeprefix("Value error, ")
+    field = ".".join(str(part) for part in entry["loc"])
+    named, colon, rest = problem.partition(": ")
+    if not field and colon and named in JobRequest.model_fields:
+        field, problem = named, rest
+        value = cast(dict[str, Any], value).get(named) if isinstance(value, dict) else None
+    return {"field": field or "request", "value": repr(value)[:200], "problem": problem}

@@ -73,15 +73,15 @@ def test_an_option_out_of_range_is_named(options: dict[str, object], field: str)
 
 
 def test_style_transfer_takes_a_style_or_a_model_and_identity_neither() -> None:
-    assert "style or a model" in problems(style=None)["request"]
-    assert "style or a model" in problems(model="0" * 64)["request"]
-    assert "takes none" in problems(scorer="identity")["request"]
+    assert "style or a model" in problems(style=None)["style"]
+    assert "style or a model" in problems(model="0" * 64)["style"]
+    assert "takes none" in problems(scorer="identity")["style"]
     assert request(style=None, scorer="identity").style is None
     assert request(style=None, model="0" * 64).model == "0" * 64
 
 
 def test_a_range_and_the_result_it_is_set_into_go_together() -> None:
     assert request(frames=[10, 20], base="clip-0123456789abcdef").frames == (10, 20)
-    assert "needs a base" in problems(frames=[10, 20])["request"]
-    assert "a base a range" in problems(base="clip-0123456789abcdef")["request"]
+    assert "needs a base" in problems(frames=[10, 20])["frames"]
+    assert "a base a range" in problems(base="clip-0123456789abcdef")["frames"]
     assert "20..10 is no run" in problems(frames=[20, 10], base="clip-0123456789abcdef")["frames"]

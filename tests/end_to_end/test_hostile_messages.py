@@ -98,7 +98,7 @@ def test_dead_letters_are_listed_shown_and_dropped_over_http(attacked: LocalStac
         shown = (httpx.get(f"{api}/{e['queue']}/{e['entry']}", timeout=30).json() for e in entries[:20])
         return next((f"{e['queue']}/{e['entry']}" for e in shown if e["body"] == text), None)
 
-    entry = wait_for(mine, 30)
+    entry = wait_for(mine, 120)
     refused = httpx.post(f"{api}/{entry}/replay", timeout=30)
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (409, "entry")
     assert httpx.delete(f"{api}/{entry}", timeout=30).status_code == 200
