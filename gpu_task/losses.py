@@ -36,8 +36,7 @@ class PerceptualObjective:
 
     Gram matrices are compared at several sizes of both images, each half of the one before and weighted by `scales`:
     the extractor sees some 130 pixels at once, and it takes the smaller sizes to ask for strokes and motifs that are
-    longer than that. With three sizes an extractor takes a third more time, and flicker falls by a third as well, since
-    large strokes move less.
+    longer than that. Three sizes take an extractor a third more time than one.
     """
 
     def __init__(
