@@ -24,17 +24,18 @@ def publish(publication: PublishInput) -> JobResult:
     """
     job, stitched = publication.job, publication.stitched
     start = gpu_tasks.read_start(job)
+    key = models.model_key(start)
     plan = system_account().read_json(layout.JOBS, layout.plan_blob(job), Plan)
     outcomes = read_outcomes(job)
     ledger = Ledger.from_chunks(job, plan.frame_count, outcomes)
     data = data_account()
     data.write_json(layout.OUTPUTS, layout.output_blob(job, LEDGER_NAME), ledger)
     data.write_json(
-        layout.OUTPUTS, layout.output_blob(job, PROVENANCE_NAME), _provenance(publication, start, plan, outcomes)
+        layout.OUTPUTS, layout.output_blob(job, PROVENANCE_NAME), _provenance(publication, start, key, plan, outcomes)
     )
     return JobResult(
         job=job,
-        model=models.model_key(start),
+        model=key,
         output=stitched.output,
         ledger=layout.output_blob(job, LEDGER_NAME),
         provenance=layout.output_blob(job, PROVENANCE_NAME),
@@ -46,8 +47,11 @@ def publish(publication: PublishInput) -> JobResult:
     )
 
 
-def _provenance(publication: PublishInput, start: StartInput, plan: Plan, outcomes: list[ChunkOutcome]) -> Provenance:
-    model, key = models.model_ref(start), models.model_key(start)
+def _provenance(
+    publication: PublishInput, start: StartInput, key: str | None, plan: Plan, outcomes: list[ChunkOutcome]
+) -> Provenance:
+    """`key` is that of the fitted network, if the job used one."""
+    model = models.model_ref(start)
     builtin = models.builtin_style(start)
     fitted = builtin or (model_records.find_record(key) if key else None)
     return Provenance(

@@ -13,7 +13,6 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from benchmarks import machine
@@ -22,20 +21,21 @@ from contracts.fit import RECIPES
 from contracts.styles import BUILTIN_STYLES
 from contracts.task_spec import ScorerOptions
 from gpu_task.devices import best_device
-from gpu_task.evaluate import open_scorer, style_size_of
+from gpu_task.evaluate import open_scorer, style_size_of, title_of
 from gpu_task.evaluation.appearance import Appearance
 from gpu_task.evaluation.clips import find_clip
 from gpu_task.evaluation.extractors import Extractor, open_extractor, weights_file
 from gpu_task.evaluation.judging import Judgement, Model, judge
 from gpu_task.fit import read_content
+from gpu_task.fit_monitor import FitMonitor
 from gpu_task.model_files import style_path
 from gpu_task.network import StyleNetwork
 from gpu_task.objectives import make_objective
 from gpu_task.recipes import Recipe, find_recipe
 from gpu_task.scorers.style_transfer import StyleTransfer
 from gpu_task.style_image import read_style_image
-from gpu_task.training import StepReport, fit
-from gpu_task.weights import write_weights
+from gpu_task.training import fit
+from gpu_task.weights import read_notes, write_weights
 
 OURS, JOHNSON = "Atelier", "Johnson et al."
 JPEG_QUALITY = 88
@@ -145,8 +145,7 @@ def _shipped(entry: Entry) -> Fitted:
 
 
 def _note(name: str, key: str) -> str | None:
-    with safe_open(style_path(name), "numpy") as file:
-        return (file.metadata() or {}).get(key)
+    return read_notes(style_path(name)).get(key)
 
 
 def _fitted(
@@ -158,17 +157,13 @@ def _fitted(
     path = _cached(entry, terms, recipe, "ours")
     if not path.exists():
         _say(entry, f"fitting ours for {terms.seconds:.0f} s")
-        device, last = best_device(), [0]
+        device, monitor = best_device(), FitMonitor(recipe.steps)
         objective = make_objective(recipe, style, frames, device, weights_file(terms.features, terms.weights))
-
-        def on_step(report: StepReport) -> None:
-            last[0] = report.step
-
         began = time.perf_counter()
-        network = fit(frames, objective, recipe, device, on_step, max_seconds=terms.seconds)
-        notes = {"seconds": str(time.perf_counter() - began), "fitted_steps": str(last[0])}
+        network = fit(frames, objective, recipe, device, monitor, max_seconds=terms.seconds)
+        notes = {"seconds": str(time.perf_counter() - began), "fitted_steps": str(monitor.state().step)}
         write_weights(network, path, notes)
-    notes = _metadata(path)
+    notes = read_notes(path)
     return Fitted(open_scorer(str(path)), float(notes["seconds"]), int(notes["fitted_steps"]))
 
 
@@ -193,7 +188,7 @@ def _johnson(
     network = JohnsonNetwork().eval()
     network.load_state_dict(load_file(path))
     scorer = StyleTransfer(cast(StyleNetwork, network), ScorerOptions(), device)
-    return Fitted(scorer, seconds, int(_metadata(path)["fitted_steps"]))
+    return Fitted(scorer, seconds, int(read_notes(path)["fitted_steps"]))
 
 
 def _cached(entry: Entry, terms: Terms, recipe: Recipe, what: str) -> Path:
@@ -206,14 +201,9 @@ def _cached(entry: Entry, terms: Terms, recipe: Recipe, what: str) -> Path:
     return terms.work / f"{entry.name}-{key}-{what}.safetensors"
 
 
-def _metadata(path: Path) -> dict[str, str]:
-    with safe_open(path, "numpy") as file:
-        return file.metadata() or {}
-
-
 def _save_sheet(judgement: Judgement, entry: Entry, style: NDArray[np.uint8], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    title = BUILTIN_STYLES[entry.name].title if entry.builtin else entry.name.replace("-", " ").capitalize()
+    title = BUILTIN_STYLES[entry.name].title if entry.builtin else title_of(entry.painting)
     judgement.sheet(title, style).draw().save(folder / f"{entry.name}.jpg", quality=JPEG_QUALITY, optimize=True)
 
 

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gpu_task.evaluation.extractors import Extractor
-from gpu_task.losses import gram, total_variation
+from gpu_task.losses import gram, relative_error, total_variation
 from gpu_task.precision import fit_autocast
 from gpu_task.recipes import Recipe
 from gpu_task.training import GRADIENT_CLIP, draw_squares, learning_rate_factor, to_tensor
@@ -101,12 +101,8 @@ class ClassicObjective:
             wanted = self._extractor.activations(source)[self._extractor.content_layer].float()
         with fit_autocast(output.device):
             found = {layer: values.float() for layer, values in self._extractor.activations(output).items()}
-        styles = [_relative(gram(found[layer]), target) for layer, target in self._wanted.items()]
-        return torch.stack(styles).mean(), _relative(found[self._extractor.content_layer], wanted)
-
-
-def _relative(found: Tensor, wanted: Tensor) -> Tensor:
-    return (found - wanted).square().sum(dim=tuple(range(1, found.dim()))).mean() / wanted.square().sum() * len(wanted)
+        styles = [relative_error(gram(found[layer]), target) for layer, target in self._wanted.items()]
+        return torch.stack(styles).mean(), relative_error(found[self._extractor.content_layer], wanted)
 
 
 @dataclass(frozen=True)

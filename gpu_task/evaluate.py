@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
 from contracts.styles import BUILTIN_STYLES
 from contracts.task_spec import ModelRef, ScorerOptions
@@ -29,11 +29,11 @@ from gpu_task.evaluation.judging import Judgement, Model, judge
 from gpu_task.evaluation.motion import opencv
 from gpu_task.failures import BadFramesError
 from gpu_task.features_files import WeightsUnavailableError
-from gpu_task.model_files import ModelError, ModelFormatError, read_model, style_path
+from gpu_task.model_files import ModelError, ModelFormatError, style_path
 from gpu_task.network import StyleNetwork
-from gpu_task.scorers.style_transfer import StyleTransfer
+from gpu_task.scorers.style_transfer import StyleTransfer, open_network
 from gpu_task.style_image import StyleImageError, read_style_image
-from gpu_task.weights import read_weights
+from gpu_task.weights import read_notes, read_weights
 from media.errors import MediaError
 
 EXPECTED = (EvaluationError, ModelError, StyleImageError, WeightsUnavailableError, MediaError, BadFramesError, OSError)
@@ -95,8 +95,7 @@ def open_scorer(model: str) -> StyleTransfer:
         OSError
     """
     if model in BUILTIN_STYLES:
-        network = StyleNetwork()
-        network.load_state_dict(read_model(ModelRef(name=model, sha256=None, builtin=True)))
+        network = open_network(ModelRef(name=model, sha256=None, builtin=True))
     else:
         network = _network_of(Path(model))
     return StyleTransfer(network, ScorerOptions(), best_device())
@@ -118,8 +117,7 @@ def style_size_of(model: str) -> int:
     if not path.exists():
         return STYLE_SIZE  # opening it says what is wrong
     try:
-        with safe_open(path, "numpy") as file:
-            return int((file.metadata() or {}).get("style_size", STYLE_SIZE))
+        return int(read_notes(path).get("style_size", STYLE_SIZE))
     except SafetensorError as error:
         raise ModelFormatError(f"model {path.name!r}: not a safetensors file ({error})") from error
 

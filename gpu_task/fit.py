@@ -5,7 +5,6 @@ On frames of the videos and images given with --frames, or on the photographs of
 
 import argparse
 import dataclasses
-import hashlib
 import math
 import sys
 from collections.abc import Iterator, Sequence
@@ -23,7 +22,7 @@ from gpu_task.content import photographs
 from gpu_task.devices import best_device
 from gpu_task.failures import HopelessError
 from gpu_task.fit_monitor import FitMonitor
-from gpu_task.objectives import features_sha256, make_objective
+from gpu_task.objectives import hashes, make_objective
 from gpu_task.recipes import RECIPES, Recipe, find_recipe
 from gpu_task.style_image import read_style_image
 from gpu_task.training import FitDivergedError, StepReport, fit
@@ -87,10 +86,15 @@ def fit_to_file(
     network = fit(frames, objective, recipe, device, on_step, begin_from, max_seconds)
     known = {**{key: str(value) for key, value in dataclasses.asdict(recipe).items()}, "recipe": recipe.name}
     known.pop("name")
-    hashes = {"style_sha256": hashlib.sha256(painting).hexdigest(), "features_sha256": features_sha256(objective)}
     given = dict(note.split("=", 1) for note in notes)
-    about = {**known, **fit_monitor.notes(monitor.state()), **hashes, "torch": torch.__version__, **given}
-    write_weights(network, out, {key: value for key, value in about.items() if value})
+    about = {
+        **known,
+        **fit_monitor.notes(monitor.state()),
+        **hashes(painting, objective),
+        "torch": torch.__version__,
+        **given,
+    }
+    write_weights(network, out, about)
 
 
 def read_content(path: Path) -> Iterator[NDArray[np.uint8]]:

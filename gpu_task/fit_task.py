@@ -1,7 +1,6 @@
 """Fits a style on the source's own frames, or on photographs that are carried along, and uploads the weights."""
 
 import dataclasses
-import hashlib
 import logging
 import math
 import os
@@ -20,7 +19,7 @@ from gpu_task.content import photographs
 from gpu_task.devices import best_device, describe, peak_memory_bytes
 from gpu_task.fit_monitor import FitMonitor
 from gpu_task.machine import Machine
-from gpu_task.objectives import features_sha256, make_objective
+from gpu_task.objectives import hashes, make_objective
 from gpu_task.progress import Progress
 from gpu_task.recipes import Recipe, find_recipe
 from gpu_task.style_image import StyleImageError, read_style_image
@@ -55,10 +54,8 @@ def fit_style(spec: FitSpec, folder: Path, timings: Timings, machine: Machine) -
         network = fit(frames, objective, recipe, device, monitor, max_seconds=spec.max_seconds)
     machine.peak_memory_bytes = peak_memory_bytes(device)
     ended = monitor.state()
-    hashes = {"style_sha256": hashlib.sha256(painting).hexdigest(), "features_sha256": features_sha256(objective)}
-    about = {**_about(spec, recipe, ended), **hashes}
     path = folder / "model.safetensors"
-    write_weights(network, path, {key: value for key, value in about.items() if value})
+    write_weights(network, path, {**_about(spec, recipe, ended), **hashes(painting, objective)})
     with timings.stage("upload"):
         return outcome.upload(spec.to.output, path, "application/octet-stream", None, spec.identity.task, fitted=ended)
 

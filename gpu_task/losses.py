@@ -62,11 +62,11 @@ class PerceptualObjective:
             wanted = self._activations(source, self.content_layer)[self.content_layer]
         found = [self._activations(image) for image in pyramid(output, len(self.targets))]
         mismatches = [
-            torch.stack([_relative(gram(of[layer]), target) for layer, target in targets.items()]).mean() * scale
+            torch.stack([relative_error(gram(of[layer]), target) for layer, target in targets.items()]).mean() * scale
             for of, targets, scale in zip(found, self.targets, self.scales, strict=True)
         ]
         style = torch.stack(mismatches).sum() + self.palette_weight * self.palette.distance(output)
-        content = (found[0][self.content_layer] - wanted).square().mean() / wanted.square().mean()
+        content = relative_error(found[0][self.content_layer], wanted)
         return Parts(style, content + tone_mismatch(output, source))
 
     def _activations(self, image: Tensor, last: int | None = None) -> dict[int, Tensor]:
@@ -106,9 +106,10 @@ def gram(features: Tensor) -> Tensor:
     return flat @ flat.transpose(1, 2) / flat.shape[-1]
 
 
-def _relative(found: Tensor, target: Tensor) -> Tensor:
-    """Squared distance in units of the target, so that every layer counts the same whatever its scale."""
-    return (found - target).square().sum(dim=(1, 2)).mean() / target.square().sum()
+def relative_error(found: Tensor, wanted: Tensor) -> Tensor:
+    """Mean squared distance in units of the wanted's mean square, so that every layer counts the same whatever its
+    scale; the wanted's batch may be 1."""
+    return (found - wanted).square().mean() / wanted.square().mean()
 
 
 def tone_mismatch(output: Tensor, source: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """The objective that a recipe names, for one style image."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,6 +38,7 @@ def make_objective(
     )
 
 
-def features_sha256(objective: Objective) -> str:
-    """Of the file that the extractor's weights came from; empty where there are none."""
-    return objective.features.sha256 if isinstance(objective, PerceptualObjective) else ""
+def hashes(painting: bytes, objective: Objective) -> dict[str, str]:
+    """Of what a style was fitted to: the painting's file, and that of the extractor's weights (empty without any)."""
+    features = objective.features.sha256 if isinstance(objective, PerceptualObjective) else ""
+    return {"style_sha256": hashlib.sha256(painting).hexdigest(), "features_sha256": features}

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save
 
 from gpu_task.model_files import style_path
@@ -15,11 +16,11 @@ from gpu_task.network import StyleNetwork
 
 
 def write_weights(network: StyleNetwork, path: Path, notes: Mapping[str, str]) -> None:
-    """Equal weights and notes give equal bytes."""
+    """Equal weights and notes give equal bytes. What is empty in `notes` is left out."""
     tensors = {
         name: value.detach().cpu().to(torch.float16).contiguous() for name, value in network.state_dict().items()
     }
-    path.write_bytes(canonical(save(tensors, dict(notes))))
+    path.write_bytes(canonical(save(tensors, {key: note for key, note in notes.items() if note})))
 
 
 def canonical(data: bytes) -> bytes:
@@ -35,6 +36,12 @@ def read_weights(path: Path) -> StyleNetwork:
     network = StyleNetwork()
     network.load_state_dict(load_file(path))
     return network.eval()
+
+
+def read_notes(path: Path) -> dict[str, str]:
+    """What a safetensors file says of itself; its tensors are not read."""
+    with safe_open(path, "numpy") as file:
+        return file.metadata() or {}
 
 
 def starting_network(builtin: str | None) -> StyleNetwork:

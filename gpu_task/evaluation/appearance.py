@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gpu_task.evaluation.extractors import Extractor
-from gpu_task.losses import Palette, gram
+from gpu_task.losses import Palette, gram, relative_error
 from gpu_task.training import to_tensor
 
 
@@ -53,10 +53,6 @@ class Appearance:
     def _one(self, output: Tensor, source: Tensor) -> tuple[float, float, float]:
         layer = self._extractor.content_layer
         found, wanted = self._extractor.activations(output), self._extractor.activations(source)[layer]
-        style = [relative_error(gram(found[layer]), target) for layer, target in self._wanted.items()]
-        return float(np.mean(style)), relative_error(found[layer], wanted), self._palette.distance(output).item()
-
-
-def relative_error(found: Tensor, wanted: Tensor) -> float:
-    """Squared distance in units of the wanted's squared length."""
-    return ((found - wanted).square().sum() / wanted.square().sum()).item()
+        style = [relative_error(gram(found[layer]), target).item() for layer, target in self._wanted.items()]
+        content = relative_error(found[layer], wanted).item()
+        return float(np.mean(style)), content, self._palette.distance(output).item()

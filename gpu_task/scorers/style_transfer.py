@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from contracts.task_spec import ScorerOptions, ScoreSpec
+from contracts.task_spec import ModelRef, ScorerOptions, ScoreSpec
 from gpu_task.color import LUMA
 from gpu_task.devices import best_device, describe, peak_memory_bytes
 from gpu_task.failures import HopelessError
@@ -72,9 +72,14 @@ def make(spec: ScoreSpec) -> StyleTransfer:
     """Raises: ModelMissingError, ModelError (see `gpu_task.model_files`)."""
     if spec.model is None:
         raise ModelMissingError("model: not given, but scorer 'style-transfer' needs one")
+    return StyleTransfer(open_network(spec.model), spec.options, best_device())
+
+
+def open_network(ref: ModelRef) -> StyleNetwork:
+    """The network of the weights that `ref` names. Raises: ModelError."""
     network = StyleNetwork()
     try:
-        network.load_state_dict(read_model(spec.model))
+        network.load_state_dict(read_model(ref))
     except RuntimeError as error:
-        raise ModelFormatError(f"model {spec.model.name!r}: not weights of the style network ({error})") from error
-    return StyleTransfer(network, spec.options, best_device())
+        raise ModelFormatError(f"model {ref.name!r}: not weights of the style network ({error})") from error
+    return network

@@ -1,7 +1,6 @@
 """One fit for all who need it: claims on real storage."""
 
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -15,16 +14,8 @@ from contracts.fit import FitClaim, ModelChoice
 from contracts.job import StartInput
 from contracts.steps import EndInput, FitTurn, RunRef
 from tests.activities.fits import check_of, fit_start, leave_weights, new_fit, upload_style, weights_for
-from tests.azurite import Azurite
-from tests.job_services import accounts_only
 
-pytestmark = pytest.mark.timeout(60)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def accounts(azurite: Azurite) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch, accounts_only(azurite, patch, FIT_FEATURES="patches", FIT_STEPS="3"):
-        yield
+pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("fit_accounts")]
 
 
 @pytest.fixture

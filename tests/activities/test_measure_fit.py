@@ -1,7 +1,5 @@
 """How far a fit is, from what nodes have written, which may be anything."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from activities import storage
@@ -12,16 +10,8 @@ from contracts import layout
 from contracts.fit import FitProgress
 from contracts.steps import EndInput, RunRef
 from tests.activities.fits import fit_start, new_fit
-from tests.azurite import Azurite
-from tests.job_services import accounts_only
 
-pytestmark = pytest.mark.timeout(60)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def accounts(azurite: Azurite) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch, accounts_only(azurite, patch, FIT_FEATURES="patches", FIT_STEPS="3"):
-        yield
+pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("fit_accounts")]
 
 
 def say(job: str, task: str, **metadata: str) -> None:

@@ -1,7 +1,5 @@
 """Fitted weights are looked at before they are used, and recorded by whoever finds them, on real storage."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from activities import model_records, models
@@ -11,16 +9,8 @@ from contracts.fit import RECIPES, ModelChoice
 from contracts.job import StartInput
 from contracts.steps import RunRef
 from tests.activities.fits import check_of, leave_weights, new_fit, safetensors, weights_for
-from tests.azurite import Azurite
-from tests.job_services import accounts_only
 
-pytestmark = pytest.mark.timeout(60)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def accounts(azurite: Azurite) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch, accounts_only(azurite, patch, FIT_FEATURES="patches", FIT_STEPS="3"):
-        yield
+pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("fit_accounts")]
 
 
 @pytest.fixture

@@ -27,3 +27,9 @@ def new_stack(tmp_path: Path) -> Iterator[Callable[..., LocalStack]]:
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """60 frames of 160x96 at 30 a second, with stereo AAC."""
     return make_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", frames=60)
+
+
+@pytest.fixture(scope="session")
+def small_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """4 frames of 64x48."""
+    return make_clip(tmp_path_factory.mktemp("clips") / "small.mp4", frames=4, size=(64, 48), sound=False)

@@ -7,31 +7,19 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.local_stack import LocalStack, make_clip, wait_for
-from tests.pictures import picture
+from tests.end_to_end.fits import SETTINGS, upload_style
+from tests.end_to_end.local_stack import LocalStack, wait_for
 
 pytestmark = [
     pytest.mark.timeout(400),
     pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning:azure.batch"),
 ]
 
-SETTINGS = {"FIT_FEATURES": "patches", "FIT_STEPS": "3", "GUARD_SECONDS": "1", "NODE_PRICE_PER_HOUR": "3600"}
-
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     with LocalStack(tmp_path_factory.mktemp("stack"), nodes=1, settings=SETTINGS) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def small_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """4 frames of 64x48."""
-    return make_clip(tmp_path_factory.mktemp("clips") / "small.mp4", frames=4, size=(64, 48), sound=False)
-
-
-def upload_style(stack: LocalStack, name: str, seed: int) -> None:
-    stack.data.get_blob_client("styles", name).upload_blob(picture("PNG", seed=seed))
 
 
 @pytest.mark.parametrize("has_video", [True, False], ids=["on a video", "without a video"])
