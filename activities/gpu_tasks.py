@@ -10,7 +10,7 @@ from contracts import layout
 from contracts.job import StartInput
 from contracts.messages import GPU_RESULTS_QUEUE, GPU_TASKS_QUEUE, GpuTask
 from contracts.steps import RunRef, TaskRef
-from contracts.task_spec import Destinations, FitSpec, ScoreSpec, SourceRef, TaskIdentity
+from contracts.task_spec import AnySpec, Destinations, SourceRef, TaskIdentity
 
 
 def has_ended(job: str, run: int) -> bool:
@@ -57,7 +57,7 @@ def destinations(task: TaskRef, container: str, output: str) -> Destinations:
     )
 
 
-def hand_over(task: TaskRef, spec: ScoreSpec | FitSpec) -> bool:
+def hand_over(task: TaskRef, spec: AnySpec) -> bool:
     """Write the spec and put its message on `gpu-tasks`. Twice is harmless: the Batch task has one id.
 
     False, and nothing is left, where the run was ended meanwhile: its clean-up may have been before the spec was there.

@@ -35,7 +35,27 @@ class Settings:
         "BATCH_CONTAINER_IMAGE", "", "Container image of a GPU task; empty runs the command on the node itself"
     )
     pool_nodes: int = _setting("POOL_NODES", 1, "Most nodes the pool grows to; the planner counts on them")
-    pool_slots_per_node: int = _setting("POOL_SLOTS_PER_NODE", 1, "GPU tasks a node runs at once (one per GPU)")
+    pool_slots_per_node: int = _setting("POOL_SLOTS_PER_NODE", 1, "GPU tasks a node runs at once")
+    workers_per_task: int = _setting(
+        "WORKERS_PER_TASK", 1, "Workers that share one task's frames: the GPUs that a task has to itself"
+    )
+    score_precision: str = _setting(
+        "SCORE_PRECISION",
+        "auto",
+        "auto: 16-bit floats where a node's hardware has them; float32: always those",
+        ("auto", "float32"),
+    )
+    score_compile: str = _setting(
+        "SCORE_COMPILE",
+        "auto",
+        "Compile networks for a video's size: auto (where that pays), always or never",
+        ("auto", "always", "never"),
+    )
+    stitch_inline_bytes: int = _setting(
+        "STITCH_INLINE_BYTES",
+        1024**3,
+        "Largest result, by its segments, that the app itself stitches; larger ones are a task on a node",
+    )
     node_price_per_hour: float = _setting("NODE_PRICE_PER_HOUR", 0.0, "Price of one node for an hour, any currency")
     node_losses_per_hour: float = _setting(
         "NODE_LOSSES_PER_HOUR", 0.05, "Chance of losing a node within an hour; spot nodes are lost more often"

@@ -81,6 +81,18 @@ class Replacement(Contract):
     avoid: tuple[FrameRun, ...] = ()
 
 
+class Execution(Contract):
+    """How a task runs its scorer. None of it changes a pixel by more than rounding, and all chunks of a job share it.
+
+    `precision`: `auto` takes the machine's fast 16-bit floats where it has them. `compiled` has the network compiled
+    for the frames' size. `workers` share a task's frames: one per GPU, or processes on a node without any.
+    """
+
+    precision: Literal["auto", "float32"] = "auto"
+    compiled: bool = False
+    workers: int = Field(default=1, ge=1, le=64)
+
+
 class ScoreSpec(Contract):
     """Score frames `first`..`last` of `source` and upload them as one MP4 segment.
 
@@ -101,6 +113,7 @@ class ScoreSpec(Contract):
     model: ModelRef | None
     options: ScorerOptions
     encoder: EncoderOptions = EncoderOptions()
+    execution: Execution = Execution()
     to: Destinations
 
 
@@ -128,5 +141,5 @@ class FitSpec(Contract):
     to: Destinations
 
 
-TaskSpec = Annotated[ScoreSpec | FitSpec, Field(discriminator="kind")]
-task_spec_adapter: TypeAdapter[ScoreSpec | FitSpec] = TypeAdapter(TaskSpec)
+type AnySpec = ScoreSpec | FitSpec
+task_spec_adapter: TypeAdapter[AnySpec] = TypeAdapter(Annotated[AnySpec, Field(discriminator="kind")])

@@ -46,7 +46,7 @@ class CarefulScoring:
         return scored
 
     def _run(self, frames: list[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-        return list(_interleaved(self._scorer.score(_planar(frames))))
+        return list(self._scorer.score(np.stack(frames)))
 
     def _fails(self, rgb: NDArray[np.uint8]) -> bool:
         for _ in range(TIMES):
@@ -61,13 +61,3 @@ class CarefulScoring:
     def _any_passes(self, coming: Iterator[ChunkFrame]) -> bool:
         others = (frame.rgb for frame in coming if frame.fate == "scored" and frame.rgb is not None)
         return any(not self._fails(rgb) for rgb in islice(others, OTHERS))
-
-
-def _planar(frames: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """B frames [H, W, 3], as FFmpeg has them, to a batch [B, 3, H, W], as models take it: a view, nothing is moved."""
-    return np.stack(frames).transpose(0, 3, 1, 2)
-
-
-def _interleaved(batch: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """[B, 3, H, W] to B frames [H, W, 3] in memory order, for the encoder."""
-    return np.ascontiguousarray(batch.transpose(0, 2, 3, 1))

@@ -8,7 +8,7 @@ from pathlib import Path
 from azure.core.exceptions import AzureError
 from pydantic import ValidationError
 
-from contracts.task_spec import SPEC_URL_VARIABLE, FitSpec, ScoreSpec, task_spec_adapter
+from contracts.task_spec import SPEC_URL_VARIABLE, AnySpec, task_spec_adapter
 from gpu_task import blobs, report, task
 from gpu_task.log import start_log
 from gpu_task.timings import Timings
@@ -44,7 +44,7 @@ def run_task(began: float) -> int:
         return SUCCEEDED if result.outcome == "succeeded" else FAILED
 
 
-def _read_spec() -> ScoreSpec | FitSpec | None:
+def _read_spec() -> AnySpec | None:
     """The task's spec, or None with the reason logged. Its URL leaves the environment: child processes have no use
     for it, and a dump of the environment would give it away."""
     url = os.environ.pop(SPEC_URL_VARIABLE, None)

@@ -8,7 +8,7 @@ from typing import Any
 from azure.core.exceptions import AzureError
 
 from contracts.messages import GpuResult
-from contracts.task_spec import FitSpec, ScoreSpec
+from contracts.task_spec import AnySpec, FitSpec, ScoreSpec
 from gpu_task import blobs, failures, outcome
 from gpu_task.machine import Machine
 from gpu_task.timings import Timings
@@ -16,7 +16,7 @@ from gpu_task.timings import Timings
 log = logging.getLogger(__name__)
 
 
-def run(spec: ScoreSpec | FitSpec, folder: Path, timings: Timings) -> GpuResult:
+def run(spec: AnySpec, folder: Path, timings: Timings) -> GpuResult:
     """Does the task. Never raises for what goes wrong with it: the result says so."""
     identity = spec.identity
     machine = Machine()
@@ -37,7 +37,7 @@ def run(spec: ScoreSpec | FitSpec, folder: Path, timings: Timings) -> GpuResult:
     return GpuResult(**identity.about(), **found, seconds=timings.seconds(), **dataclasses.asdict(machine))
 
 
-def _do(spec: ScoreSpec | FitSpec, folder: Path, timings: Timings, machine: Machine) -> outcome.Written:
+def _do(spec: AnySpec, folder: Path, timings: Timings, machine: Machine) -> outcome.Written:
     frames = (spec.first, spec.last) if isinstance(spec, ScoreSpec) else None
     if found := outcome.existing(spec.to.output, frames):
         return found
@@ -57,7 +57,7 @@ def _do(spec: ScoreSpec | FitSpec, folder: Path, timings: Timings, machine: Mach
         machine.peak_memory_bytes = scorer.peak_memory_bytes()
 
 
-def leave_records(spec: ScoreSpec | FitSpec, result: GpuResult, timings: Timings, log_file: Path) -> None:
+def leave_records(spec: AnySpec, result: GpuResult, timings: Timings, log_file: Path) -> None:
     """Uploads log and timings, the result among them: should its message be lost, the app finds it there.
 
     A failure here is logged and no more.
@@ -83,7 +83,7 @@ def leave_records(spec: ScoreSpec | FitSpec, result: GpuResult, timings: Timings
             log.warning("%s could not be written: %s", blobs.label(url), error)
 
 
-def _summary(spec: ScoreSpec | FitSpec) -> str:
+def _summary(spec: AnySpec) -> str:
     if isinstance(spec, FitSpec):
         return f"fit {blobs.label(spec.style.url)} with {spec.recipe}"
     return f"score frames {spec.first}..{spec.last} of {blobs.label(spec.source.url)} with {spec.scorer}"

@@ -129,8 +129,7 @@ def score(image: Image.Image, style: str, options: ScorerOptions) -> Image.Image
     network.load_state_dict(read_model(ModelRef(name=style, sha256=None, builtin=True)))
     scorer = StyleTransfer(network, options, torch.device("cpu"))
     scorer.prepare(image.width, image.height)
-    painted = scorer.score(np.array(image).transpose(2, 0, 1)[None])[0]
-    return Image.fromarray(np.ascontiguousarray(painted.transpose(1, 2, 0)))
+    return Image.fromarray(scorer.score(np.array(image)[None])[0])
 
 
 def write(path: Path, image: Image.Image, max_bytes: int) -> Path:

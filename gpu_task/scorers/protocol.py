@@ -1,6 +1,7 @@
 """What a scorer is. To add one: a module with `make(spec)` returning this, and a row in `gpu_task.scorers.SCORERS`."""
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,5 +29,22 @@ class Scorer(Protocol):
         ...
 
     def score(self, batch: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """RGB frames, uint8 [B, 3, H, W] with 1 <= B <= batch_size, to as many of the same size."""
+        """RGB frames as FFmpeg has them, uint8 [B, H, W, 3] with 1 <= B <= batch_size, to as many of the same size."""
+        ...
+
+
+@runtime_checkable
+class OverlappingScorer(Scorer, Protocol):
+    """A scorer whose device works on its own: the next batches are started before the first is collected."""
+
+    @property
+    def in_flight(self) -> int:
+        """Most batches that may be started and not yet collected; known after `prepare`."""
+        ...
+
+    def start(self, batch: NDArray[np.uint8]) -> Callable[[], NDArray[np.uint8]]:
+        """Hands the batch to the device and returns at once; what it returns waits for the result and gives it.
+
+        Results are collected in the order in which they were started.
+        """
         ...

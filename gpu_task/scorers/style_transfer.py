@@ -54,10 +54,10 @@ class StyleTransfer:
         if count < self.batch_size:
             # Kernels are chosen by shape: the last batch is filled up, so that its frames round like all others.
             batch = np.concatenate([batch, np.repeat(batch[-1:], self.batch_size - count, axis=0)])
-        source = torch.from_numpy(batch).to(self._device).float() / 255  # [B, 3, H, W]
+        source = torch.from_numpy(batch).to(self._device).permute(0, 3, 1, 2).float() / 255  # [B, 3, H, W]
         painted = self._blend(source, self._network(source))  # [B, 3, H, W]
         pixels = (painted * 255 + 0.5).clamp(0, 255).to(torch.uint8)
-        return pixels[:count].cpu().numpy()  # [count, 3, H, W]
+        return pixels[:count].permute(0, 2, 3, 1).contiguous().cpu().numpy()  # [count, H, W, 3]
 
     def _blend(self, source: Tensor, painted: Tensor) -> Tensor:
         if self._options.keep_color:

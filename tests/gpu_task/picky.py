@@ -31,7 +31,7 @@ class Picky:
         return 1
 
     def score(self, batch: np.ndarray) -> np.ndarray:
-        numbers = [number_in(rgb) for rgb in batch.transpose(0, 2, 3, 1)]
+        numbers = [number_in(rgb) for rgb in batch]
         if plan.failures_left:
             plan.failures_left -= 1
             raise RuntimeError("not now")

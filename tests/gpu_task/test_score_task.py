@@ -27,7 +27,7 @@ class Recorder:
 
     def score(self, batch: np.ndarray) -> np.ndarray:
         scored = self.scorer.score(batch)
-        self.frames.extend(scored)  # each [3, H, W]
+        self.frames.extend(scored)  # each [H, W, 3]
         return scored
 
 
@@ -59,4 +59,4 @@ def test_max_dimension_gives_a_smaller_frame_of_the_same_shape(specs: SpecMaker,
 
     frames = scored_frames(spec, tmp_path)
 
-    assert [frame.shape for frame in frames] == [(3, 32, 48)] * 2
+    assert [frame.shape for frame in frames] == [(32, 48, 3)] * 2

@@ -20,10 +20,10 @@ def network() -> StyleNetwork:
 
 @pytest.fixture(scope="module")
 def frames() -> np.ndarray:
-    """[5, 3, 48, 64], neither very dark nor very bright, so that nothing is clipped."""
+    """[5, 48, 64, 3], neither very dark nor very bright, so that nothing is clipped."""
     random = np.random.default_rng(0)
-    coarse = random.integers(90, 160, (5, 3, 6, 8), dtype=np.uint8)
-    return coarse.repeat(8, axis=2).repeat(8, axis=3)
+    coarse = random.integers(90, 160, (5, 6, 8, 3), dtype=np.uint8)
+    return coarse.repeat(8, axis=1).repeat(8, axis=2)
 
 
 def scorer(network: StyleNetwork, batch_size: int = 1, **options: object) -> StyleTransfer:
@@ -57,16 +57,16 @@ def test_keep_color_takes_the_styles_luma_and_the_sources_chroma(network: StyleN
     styled = luma(scorer(network).score(frames[:1]))
     kept = scorer(network, keep_color=True).score(frames[:1]).astype(float)
 
-    inside = (kept.min(1) > 0) & (kept.max(1) < 255)  # [1, H, W]: where nothing was clipped
+    inside = (kept.min(3) > 0) & (kept.max(3) < 255)  # [1, H, W]: where nothing was clipped
     assert inside.mean() > 0.3
     assert abs(luma(kept) - styled)[inside].max() < 2
-    chroma, source = kept - luma(kept)[:, None], frames[:1] - luma(frames[:1])[:, None]
-    assert abs(chroma - source).max(1)[inside].max() < 2
+    chroma, source = kept - luma(kept)[..., None], frames[:1] - luma(frames[:1])[..., None]
+    assert abs(chroma - source).max(3)[inside].max() < 2
 
 
 def luma(frames: np.ndarray) -> np.ndarray:
-    """[B, 3, H, W] -> [B, H, W]"""
-    return np.tensordot(frames, LUMA, axes=(1, 0))
+    """[B, H, W, 3] -> [B, H, W]"""
+    return frames @ LUMA
 
 
 def test_every_built_in_style_loads() -> None:
