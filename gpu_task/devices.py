@@ -1,12 +1,35 @@
 """What PyTorch runs on here, and how it is named in results."""
 
+import os
+
 import torch
 
+from gpu_task.failures import HopelessError
 from gpu_task.machine import process_peak_bytes
+
+# Set by a worker process for itself (gpu_task/pipeline/worker.py): which of the machine's GPUs is its own.
+DEVICE_INDEX_VARIABLE = "ATELIER_DEVICE_INDEX"
+
+
+class TooFewGpusError(HopelessError):
+    """A task is to have more workers than the machine has GPUs."""
 
 
 def best_device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """The GPU that is this process's own, made the current one; the CPU where the machine has no GPU.
+
+    Raises:
+        TooFewGpusError: this process is a worker, and there is no GPU left for it.
+    """
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    index, count = int(os.environ.get(DEVICE_INDEX_VARIABLE, "0")), torch.cuda.device_count()
+    if index >= count:
+        raise TooFewGpusError(
+            f"worker {index + 1} has no GPU: this machine has {count}; set WORKERS_PER_TASK to {count} at most"
+        )
+    torch.cuda.set_device(index)  # streams, events and pinned memory are the current device's
+    return torch.device("cuda", index)
 
 
 def describe(device: torch.device) -> str:
