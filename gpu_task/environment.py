@@ -28,7 +28,7 @@ _NAMES = frozenset(
         # Which task this is. Batch's account, its URL and its token are not among them.
         *("AZ_BATCH_JOB_ID", "AZ_BATCH_TASK_ID", "AZ_BATCH_TASK_DIR", "AZ_BATCH_TASK_WORKING_DIR"),
         *("AZ_BATCH_NODE_ID", "AZ_BATCH_POOL_ID"),
-        *("ATELIER_TASK_SPEC_URL", "ATELIER_FEATURES"),
+        *("ATELIER_TASK_SPEC_URL", "ATELIER_FEATURES", "ATELIER_COMPILED"),
     }
 )
 _PREFIXES = (

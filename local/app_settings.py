@@ -5,12 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.azurite import AzuriteSettings
+from local.batch_service import Warmth
 from local.infrastructure import HOST_ACCOUNT
 
 # Orchestrators and activities share the worker's thread pool: as many threads as host.json lets run of both.
 _WORKER_THREADS = 32
+# What a GPU task imports whatever it does, and what some do. The addition says that the environment a process shows in
+# /proc is clean already: it is the node image's. Without it each task would start itself anew.
+WARMTH = Warmth(
+    preload=("gpu_task.program", "gpu_task.score_task", "gpu_task.scorers.identity"),
+    on_use=("gpu_task.scorers.style_transfer", "gpu_task.fit_task"),
+    environment=(("ATELIER_ENVIRONMENT_IS_CLEAN", "1"),),
+)
 # What a GPU needs here, and where extractors' weights lie; no secrets.
-_PASSED_TO_NODES = ("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "SSL_CERT_FILE", "ATELIER_FEATURES")
+_PASSED_TO_NODES = ("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "SSL_CERT_FILE", "ATELIER_FEATURES", "ATELIER_COMPILED")
 
 
 @dataclass(frozen=True)
@@ -45,15 +53,22 @@ def app_settings(azurite: AzuriteSettings, batch: BatchAccount, pool: PoolSize) 
     }
 
 
-def node_environment(app: Path, python: Path, pool: PoolSize) -> dict[str, str]:
-    """What the node image holds in Azure: the Python environment `python` lies in, the code, its share of the cores."""
+def node_environment(app: Path, python: Path, pool: PoolSize, state: Path | None = None) -> dict[str, str]:
+    """What the node image holds in Azure: the Python environment `python` lies in, the code, its share of the cores.
+
+    Compiled networks are kept in the stack's `state` folder, unless the user's ATELIER_COMPILED names another.
+    """
     threads = str(max(1, (os.process_cpu_count() or 1) // (pool.nodes * pool.slots_per_node)))
-    thread_limits = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    compiled = {} if state is None else {"ATELIER_COMPILED": str(state / "compiled")}
     return {
+        # The system's folders are there for its C++ compiler too, which torch.compile calls.
         "PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin",
         "PYTHONPATH": str(app),
         # Where torchvision keeps pretrained weights: an image carries them, a laptop downloads them once for all tasks.
         "TORCH_HOME": os.environ.get("TORCH_HOME") or str(Path.home() / ".cache" / "torch"),
-        **dict.fromkeys(thread_limits, threads),
+        **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), threads),
+        # NumPy's own, which has no part in scoring: with more it would start threads when imported.
+        "OPENBLAS_NUM_THREADS": "1",
+        **compiled,
         **{name: os.environ[name] for name in _PASSED_TO_NODES if name in os.environ},
     }

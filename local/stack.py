@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from local.app_settings import BatchAccount, PoolSize, app_settings, node_environment
+from local.app_settings import WARMTH, BatchAccount, PoolSize, app_settings, node_environment
 from local.azurite import Azurite, AzuriteSettings, end_left_over, find_azurite
 from local.batch_service import BatchService, NodeImage, PoolSettings
 from local.functions_host.host import Host
@@ -26,7 +26,8 @@ _GRACE_SECONDS = 10.0  # what running functions get when the stack stops; unfini
 class StackSettings:
     """`port` is the Functions host's; None: 7071 or a free one; 0: free ones for everything, on the first run.
 
-    `extra` are app settings that win over the stack's.
+    `cold_nodes` start every task's Python from nothing, as Azure does. `extra` are app settings that win over the
+    stack's.
     """
 
     app: Path = REPOSITORY
@@ -34,6 +35,7 @@ class StackSettings:
     pool: PoolSize = field(default_factory=PoolSize)
     port: int | None = None
     require_keys: bool = False
+    cold_nodes: bool = False
     extra: dict[str, str] = field(default_factory=dict)
 
 
@@ -118,7 +120,8 @@ class Stack:
 
     async def _start_batch(self, folder: StateFolder, port: int) -> BatchAccount:
         pool = self._settings.pool
-        image = NodeImage(node_environment(self._settings.app.resolve(), Path(sys.executable), pool))
+        environment = node_environment(self._settings.app.resolve(), Path(sys.executable), pool, folder.path)
+        image = NodeImage(environment, warmth=None if self._settings.cold_nodes else WARMTH)
         deployed = PoolSettings(pool.id, pool.nodes, pool.slots_per_node)
         service = BatchService(folder.path / "batch", port=port, pools=(deployed,), image=image)
         await service.start()

@@ -30,6 +30,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--state", type=Path, default=Path(".local"), help="folder kept between runs (default: .local)")
     parser.add_argument("--require-keys", action="store_true", help="functions answer 401 without a key, as in Azure")
     parser.add_argument(
+        "--cold-nodes", action="store_true", help="every task starts its own Python, as in Azure (default: forked)"
+    )
+    parser.add_argument(
         "--set", type=_setting, action="append", default=[], dest="extra", metavar="NAME=VALUE", help="an app setting"
     )
     parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
@@ -58,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         pool=PoolSize(nodes=arguments.nodes, slots_per_node=arguments.slots),
         port=arguments.port,
         require_keys=arguments.require_keys,
+        cold_nodes=arguments.cold_nodes,
         extra=dict(arguments.extra),
     )
     log_to(settings.state / "logs", arguments.log_level)

@@ -8,5 +8,15 @@ from local.batch_service.engine import PoolSettings, Simulation
 from local.batch_service.errors import BatchError, StateError, StateInUseError
 from local.batch_service.runner import NodeImage
 from local.batch_service.service import BatchService
+from local.batch_service.warm_python import Warmth
 
-__all__ = ["BatchError", "BatchService", "NodeImage", "PoolSettings", "Simulation", "StateError", "StateInUseError"]
+__all__ = [
+    "BatchError",
+    "BatchService",
+    "NodeImage",
+    "PoolSettings",
+    "Simulation",
+    "StateError",
+    "StateInUseError",
+    "Warmth",
+]

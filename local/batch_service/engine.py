@@ -77,6 +77,7 @@ class Engine:
         """Goes on where the last process stopped: orphans are killed, their tasks requeued, pools booted."""
         self.url = url
         self.runner.account = Account(self.account_name, url)
+        self.runner.warm_up()
         for job in list(self.state.jobs.values()):
             for task in job.tasks.values():
                 self._recover(task)
@@ -111,7 +112,7 @@ class Engine:
             self.tasks.stop(task, requeue=True)
         await self.runner.finished(running)
         await self.background.close()
-        self.runner.close()
+        await self.runner.close()
         self.state.close()
 
     def delete_task(self, task: Task) -> None:

@@ -9,6 +9,7 @@ from local.batch_service.records import Node, Task
 from local.batch_service.specs import EnvironmentSetting
 
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+BASE_ENVIRONMENT = {"PATH": DEFAULT_PATH, "LANG": "C.UTF-8"}
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,7 @@ class Account:
 def node_environment(image: Mapping[str, str], account: Account, node: Node, folders: NodeFolders) -> dict[str, str]:
     """What every process on a node sees: the node image's variables and Batch's own."""
     return {
-        "PATH": DEFAULT_PATH,
-        "LANG": "C.UTF-8",
+        **BASE_ENVIRONMENT,
         "HOME": str(folders.startup / "wd"),
         "TMPDIR": str(folders.root / "tmp"),
         **image,

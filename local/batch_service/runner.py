@@ -8,35 +8,55 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from local.batch_service.background import Background
-from local.batch_service.environment import Account, NodeFolders, node_environment, task_environment
+from local.batch_service.environment import (
+    BASE_ENVIRONMENT,
+    Account,
+    NodeFolders,
+    node_environment,
+    task_environment,
+)
 from local.batch_service.launch import LaunchError, exit_code, launch, split_command
 from local.batch_service.records import Failure, Node, Task
 from local.batch_service.specs import StartTask
 from local.batch_service.state import State
 from local.batch_service.task_lifecycle import Ended, TaskLifecycle
 from local.batch_service.transfers import TransferError, download, upload
+from local.batch_service.warm_python import WarmProcess, WarmPython, Warmth
 from local.processes import identify, kill_group
 from local.watchdog import Watchdog
 
 OVER_TIME = Failure("TaskEnded", "The task was ended because it exceeded its maxWallClockTime")
 EXIT_CODE = Failure("FailureExitCode", "The task exited with an exit code representing a failure")
 
+type Process = asyncio.subprocess.Process | WarmProcess
+
 
 @dataclass(frozen=True)
 class NodeImage:
-    """What is installed on a node: variables every process sees, and containers as an entry point on this machine."""
+    """What is installed on a node: variables every process sees, containers as an entry point on this machine, and
+    what of Python is kept warm (None: every task is started cold)."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
     containers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    warmth: Warmth | None = None
 
 
 class Runner:
     def __init__(self, root: Path, image: NodeImage, state: State, background: Background) -> None:
         self._root, self._image, self._state, self._background = root, image, state, background
         self._watchdog = Watchdog()
+        self._warm: WarmPython | None = None
+        if image.warmth is not None:
+            common = {**BASE_ENVIRONMENT, **image.environment}
+            self._warm = WarmPython(image.warmth, common, root / "warm", self._watchdog)
         self._runs: dict[Task, asyncio.Task[None]] = {}
         self.account = Account("", "")  # known once the service listens
         self.lifecycle: TaskLifecycle
+
+    def warm_up(self) -> None:
+        """Begins to preload, so that the first task need not wait for it."""
+        if self._warm is not None:
+            self._background.spawn(self._warm.warm_up())
 
     def folders(self, pool_id: str, node_id: str) -> NodeFolders:
         return NodeFolders(self._root / pool_id / node_id)
@@ -80,7 +100,9 @@ class Runner:
             folder = self.folders(task.pool_id, task.node_id).task(task)
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
-    def close(self) -> None:
+    async def close(self) -> None:
+        if self._warm is not None:
+            await self._warm.close()
         self._watchdog.close()
 
     async def _run(self, task: Task, node: Node) -> None:
@@ -117,7 +139,7 @@ class Runner:
             return Ended(code, error.failure)
         return Ended(code, failure, retryable=failure is EXIT_CODE)
 
-    async def _prepare(self, task: Task, node: Node, folders: NodeFolders) -> asyncio.subprocess.Process | None:
+    async def _prepare(self, task: Task, node: Node, folders: NodeFolders) -> Process | None:
         """The started process; None when the task was stopped before it could start."""
         folder = folders.task(task)
         for needed in (folder / "wd", folders.temporary(task)):
@@ -126,13 +148,17 @@ class Runner:
         if task.stop:
             return None
         environment = task_environment(self._image.environment, self.account, node, folders, task)
-        process = await launch(self._command(task), folder, environment)
+        process = await self._launch(self._command(task), folder, environment)
         self._watchdog.add(process.pid)
         task.group = identify(process.pid)
         self._state.save(task)
         if task.stop:  # asked for while the process started
             kill_group(process.pid)
         return process
+
+    async def _launch(self, words: list[str], folder: Path, environment: Mapping[str, str]) -> Process:
+        warm = await self._warm.start(words, folder, environment) if self._warm else None
+        return warm or await launch(words, folder, environment)
 
     def _command(self, task: Task) -> list[str]:
         words, container = split_command(task.spec.command_line), task.spec.container_settings
@@ -142,7 +168,7 @@ class Runner:
             raise LaunchError("ContainerInvalidImage", f"image {container.image_name!r} is not on the local nodes")
         return [*self._image.containers[container.image_name], *words]
 
-    async def _wait(self, process: asyncio.subprocess.Process, task: Task | None) -> tuple[int, bool]:
+    async def _wait(self, process: Process, task: Task | None) -> tuple[int, bool]:
         """The exit code, and whether the time limit ended it. No process of the group is left."""
         limit = task.spec.constraints.max_wall_clock_time if task else None
         over_time = False

@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from local.app_settings import PoolSize, node_environment
+from local.app_settings import WARMTH, PoolSize, node_environment
 from local.batch_service import BatchService, NodeImage, PoolSettings
 from tests.chaos.wayward_task import ORDERS_VARIABLE
 
@@ -25,11 +25,8 @@ def main() -> None:
     pool = PoolSize()
     environment = node_environment(ROOT, Path(sys.executable), pool) | {ORDERS_VARIABLE: str(arguments.orders)}
     deployed = PoolSettings(pool.id, pool.nodes, pool.slots_per_node)
-    asyncio.run(
-        _serve(
-            BatchService(arguments.state, port=arguments.port, pools=(deployed,), image=NodeImage(environment)),
-        )
-    )
+    image = NodeImage(environment, warmth=WARMTH)
+    asyncio.run(_serve(BatchService(arguments.state, port=arguments.port, pools=(deployed,), image=image)))
 
 
 async def _serve(service: BatchService) -> None:

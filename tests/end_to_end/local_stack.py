@@ -29,9 +29,17 @@ OVER = ("Completed", "Failed", "Terminated")
 class LocalStack:
     """`python -m local up` on free ports with a state folder; `kill` it and `start` it again to test recovery."""
 
-    def __init__(self, state: Path, nodes: int = 1, slots: int = 1, settings: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        state: Path,
+        nodes: int = 1,
+        slots: int = 1,
+        settings: dict[str, str] | None = None,
+        *,
+        cold_nodes: bool = False,
+    ) -> None:
         self.state = state
-        self._size = ["--nodes", str(nodes), "--slots", str(slots)]
+        self._size = ["--nodes", str(nodes), "--slots", str(slots), *(["--cold-nodes"] if cold_nodes else [])]
         self.change_settings(**(settings or {}))
         self._process: subprocess.Popen[str] | None = None
 

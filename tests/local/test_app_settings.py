@@ -1,8 +1,9 @@
+import importlib.util
 from pathlib import Path
 
 import pytest
 
-from local.app_settings import BatchAccount, PoolSize, app_settings, node_environment
+from local.app_settings import WARMTH, BatchAccount, PoolSize, app_settings, node_environment
 from local.azurite import AzuriteSettings
 
 AZURITE = AzuriteSettings(
@@ -49,3 +50,16 @@ def test_nodes_inherit_what_a_gpu_and_a_fit_need_and_nothing_else(monkeypatch: p
     assert environment["CUDA_VISIBLE_DEVICES"] == "1"
     assert environment["ATELIER_FEATURES"] == "/features"
     assert "secret" not in environment.values()
+
+
+def test_compiled_networks_are_kept_with_the_stack_unless_the_user_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = node_environment(Path("/app"), Path("/venv/bin/python"), PoolSize(), Path("/state"))
+    assert environment["ATELIER_COMPILED"] == "/state/compiled"
+    monkeypatch.setenv("ATELIER_COMPILED", "/mine")
+    environment = node_environment(Path("/app"), Path("/venv/bin/python"), PoolSize(), Path("/state"))
+    assert environment["ATELIER_COMPILED"] == "/mine"
+
+
+@pytest.mark.parametrize("module", [*WARMTH.preload, *WARMTH.on_use])
+def test_what_warm_nodes_preload_exists(module: str) -> None:
+    assert importlib.util.find_spec(module) is not None

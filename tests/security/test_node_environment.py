@@ -10,7 +10,7 @@ from local.azurite import AzuriteSettings
 
 
 def environment() -> dict[str, str]:
-    return node_environment(Path("/app"), Path("/venv/bin/python"), PoolSize())
+    return node_environment(Path("/app"), Path("/venv/bin/python"), PoolSize(), Path("/state"))
 
 
 def test_a_node_is_given_none_of_the_apps_settings(monkeypatch: pytest.MonkeyPatch) -> None:
