@@ -37,13 +37,26 @@ class CarefulScoring:
         try:
             scored = self._run(pixels)
         except Exception as error:
-            log.warning("scoring frames %d..%d failed; trying them one by one", batch[0].number, batch[-1].number)
-            bad = [frame.number for frame in batch if frame.rgb is not None and self._fails(frame.rgb)]
-            if bad and (self._passed or len(bad) < len(batch) or self._any_passes(coming)):
-                raise BadFramesError(runs_of(bad), f"scoring fails: {type(error).__name__}: {error}") from error
+            self.blame(error, batch, coming)
             raise
-        self._passed = True
+        self.passed()
         return scored
+
+    def passed(self) -> None:
+        """A batch was scored."""
+        self._passed = True
+
+    def blame(self, error: Exception, batch: Sequence[ChunkFrame], coming: Iterator[ChunkFrame]) -> None:
+        """Finds out what `error`, raised for `batch`, is about: tries its frames one by one, and if none of them
+        passes, and nothing did before, some of `coming`. Returns where it is not about single frames.
+
+        Raises:
+            BadFramesError: some frames fail whenever they are scored, and others do not.
+        """
+        log.warning("scoring frames %d..%d failed; trying them one by one", batch[0].number, batch[-1].number)
+        bad = [frame.number for frame in batch if frame.rgb is not None and self._fails(frame.rgb)]
+        if bad and (self._passed or len(bad) < len(batch) or self._any_passes(coming)):
+            raise BadFramesError(runs_of(bad), f"scoring fails: {type(error).__name__}: {error}") from error
 
     def _run(self, frames: list[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
         return list(self._scorer.score(np.stack(frames)))

@@ -2,8 +2,9 @@
 
 import logging
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -26,15 +27,20 @@ class NothingToHoldError(HopelessError):
     """No frame near those that are to be replaced can be decoded."""
 
 
+Fate = Literal["scored", "held", "source"]
+
+
 @dataclass(frozen=True)
 class ChunkFrame:
     """One frame on its way into the segment: its number in the source, what is done with it, its pixels [H, W, 3] at
-    the output's size (None if it is to be held), and the seconds it took to get."""
+    the output's size (None if it is to be held), and the seconds it took to get. A held frame that no scored one
+    precedes has a `stand_in`, which is scored and shown for it and for those held after it."""
 
     number: int
-    fate: Literal["scored", "held", "source"]
+    fate: Fate
     rgb: NDArray[np.uint8] | None
     seconds: float = 0.0
+    stand_in: "ChunkFrame | None" = None
 
 
 class ChunkFrames:
@@ -42,6 +48,7 @@ class ChunkFrames:
 
     Raises (while iterated):
         BadFramesError: frames that are not to be replaced do not decode; it names all of them.
+        NothingToHoldError: the first frame is to be held, and none near it decodes.
         media.errors.UnsupportedMedia: the source cannot be opened.
     """
 
@@ -50,7 +57,16 @@ class ChunkFrames:
         self._replaced = spec.replacement.frames if spec.replacement else ()
         self._avoided = (*self._replaced, *(spec.replacement.avoid if spec.replacement else ()))
 
-    def __iter__(self) -> Iterator[ChunkFrame]:
+    def __iter__(self) -> Generator[ChunkFrame]:
+        scored = False
+        with closing(self._frames()) as frames:
+            for frame in frames:
+                if frame.fate == "held" and not scored:
+                    frame = replace(frame, stand_in=self.stand_in())
+                scored = scored or frame.fate == "scored" or frame.stand_in is not None
+                yield frame
+
+    def _frames(self) -> Generator[ChunkFrame]:
         spec = self._spec
         good = [(run, False) for run in without((spec.first, spec.last), self._replaced)]
         bad = [(run, True) for run in within(self._replaced, spec.first, spec.last)]

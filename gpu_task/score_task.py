@@ -1,28 +1,24 @@
 """Scores one chunk: decode exactly its frames, score them, write a segment, upload it."""
 
 import logging
-import time
-from collections.abc import Iterator, Mapping
-from itertools import batched
+from collections.abc import Mapping
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from contracts import frame_runs
 from contracts.frame_runs import FrameRun
 from contracts.task_spec import ScoreSpec
 from gpu_task import blobs, outcome
-from gpu_task.careful_scoring import CarefulScoring
-from gpu_task.chunk_frames import ChunkFrame, ChunkFrames, Fates
+from gpu_task.chunk_frames import ChunkFrames, Fates
 from gpu_task.failures import HopelessError
+from gpu_task.pipeline.chunk import run_chunk
+from gpu_task.pipeline.encoding import Encoding
 from gpu_task.progress import Progress
 from gpu_task.scorers import make_scorer
 from gpu_task.scorers.protocol import Scorer
 from gpu_task.timings import Timings
 from media.frames import output_size
 from media.ranged import RangedReader
-from media.segment import EncoderSettings, SegmentWriter, check_segment
+from media.segment import check_segment
 
 log = logging.getLogger(__name__)
 
@@ -59,46 +55,14 @@ def write_segment(spec: ScoreSpec, path: Path, timings: Timings, scorer: Scorer)
     Raises:
         BadFramesError: frames cannot be decoded or scored, and no replacement is asked for.
     """
-    size, fates = output_size(spec.index, spec.options.max_dimension), Fates()
-    settings = EncoderSettings(crf=spec.encoder.crf, preset=spec.encoder.preset)
     source = RangedReader(blobs.range_reader(spec.source), spec.source.size, name=blobs.label(spec.source.url))
-    with (
-        Progress(spec.to.progress) as progress,
-        SegmentWriter(path, spec.index, spec.first, spec.last, size, settings) as writer,
-    ):
-        for frame, rgb, score_seconds in _results(ChunkFrames(spec, source, size), scorer):
-            start = time.perf_counter()
-            if frame.number >= spec.first:
-                writer.write(rgb)
-                progress.advance()
-                fates.note(frame.number, frame.fate)
-            timings.frame(frame.number, frame.seconds, score_seconds, time.perf_counter() - start)
-        start = time.perf_counter()
-    timings.add("encode", time.perf_counter() - start)  # the encoder's last frames, and the file's end
+    frames = ChunkFrames(spec, source, output_size(spec.index, spec.options.max_dimension))
+    with Progress(spec.to.progress) as progress:
+        encoding = Encoding(spec, path, timings, progress)
+        timings.pipeline = run_chunk(frames, scorer, encoding)
     timings.downloaded(source.seconds)
     log.info("read %.1f of %.1f MB in %d requests", source.bytes_read / 1e6, spec.source.size / 1e6, source.requests)
-    return fates
-
-
-def _results(frames: ChunkFrames, scorer: Scorer) -> Iterator[tuple[ChunkFrame, NDArray[np.uint8], float]]:
-    """Each frame, what is to be shown for it (RGB [H, W, 3]), and the seconds it took to score."""
-    scoring, coming = CarefulScoring(scorer), iter(frames)
-    last: NDArray[np.uint8] | None = None
-    for batch in batched(coming, scorer.batch_size, strict=False):
-        start = time.perf_counter()
-        to_score = [frame for frame in batch if frame.fate == "scored"]
-        scored = iter(scoring.score(to_score, coming) if to_score else ())
-        seconds = (time.perf_counter() - start) / max(1, len(to_score))
-        for frame in batch:
-            if frame.fate == "scored":
-                last = next(scored)
-                yield frame, last, seconds
-            elif frame.rgb is not None:
-                yield frame, frame.rgb, 0.0
-            else:
-                if last is None:
-                    last = scoring.score([frames.stand_in()], iter(()))[0]
-                yield frame, last, 0.0
+    return encoding.fates
 
 
 def _check_room(runs: Mapping[str, tuple[FrameRun, ...]]) -> dict[str, str]:

@@ -4,11 +4,34 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from contracts.messages import StageSeconds
 
+# Stages of the pipeline -> seconds.
+type Seconds = dict[str, float]
+
 STAGES = tuple(name for name in StageSeconds.model_fields if name != "total")
+
+
+@dataclass(frozen=True)
+class PipelineSeconds:
+    """How well the stages of a chunk overlapped: `wall` is from the first frame's decoding to the file's end.
+
+    Each stage has a thread of its own, which was `busy` or `waited` for its neighbours; with enough processors the wall
+    is little more than what the slowest was busy. `decode` counts the download, `score` what it waited for the device;
+    `batch` puts frames together.
+    """
+
+    wall: float
+    busy: Seconds
+    waited: Seconds
+
+    @property
+    def slowest(self) -> tuple[str, float]:
+        """The stage that was busy longest, and its seconds."""
+        return max(self.busy.items(), key=lambda stage: stage[1])
 
 
 class Timings:
@@ -18,6 +41,7 @@ class Timings:
         self._began = began
         self._seconds = dict.fromkeys(STAGES, 0.0)
         self._frames: list[dict[str, float]] = []
+        self.pipeline: PipelineSeconds | None = None
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -59,4 +83,5 @@ class Timings:
     def to_json(self, **facts: Any) -> str:
         """Stages, frames and whatever else is worth keeping."""
         frames = [{key: round(value, 6) for key, value in row.items()} for row in self._frames]
-        return json.dumps({**facts, "seconds": self.seconds().model_dump(), "frames": frames})
+        pipeline = {} if self.pipeline is None else {"pipeline": asdict(self.pipeline)}
+        return json.dumps({**facts, "seconds": self.seconds().model_dump(), **pipeline, "frames": frames})

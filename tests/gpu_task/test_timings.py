@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from gpu_task.timings import Timings
+from gpu_task.timings import PipelineSeconds, Timings
 
 
 def test_stages_add_up_and_frames_are_listed() -> None:
@@ -38,3 +38,12 @@ def test_a_clock_that_runs_ahead_gives_no_negative_wait() -> None:
 def test_an_unknown_stage_is_an_error() -> None:
     with pytest.raises(KeyError, match="coffee"), Timings(0).stage("coffee"):
         pass
+
+
+def test_the_stage_that_bounds_a_pipeline_is_told() -> None:
+    seconds = PipelineSeconds(wall=5.0, busy={"decode": 1.0, "score": 4.5}, waited={"decode": 3.5, "score": 0.2})
+    timings = Timings(0)
+    timings.pipeline = seconds
+
+    assert seconds.slowest == ("score", 4.5)
+    assert json.loads(timings.to_json())["pipeline"]["busy"] == {"decode": 1.0, "score": 4.5}
