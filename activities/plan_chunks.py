@@ -3,8 +3,9 @@
 More chunks: less is redone when a node is lost, and the last round wastes less. Fewer: less start-up. With `n` frames a
 chunk and failures at rate `r`, a chunk that takes T = start-up + n x seconds per frame is expected to take
 (exp(rT) - 1) / r with its repeats (the mean completion time of a task restarted at Poisson failures: Duda, "The effects
-of checkpointing on program execution time", 1983), and ceil(chunks / workers) rounds of that are the makespan. A
-style that has to be fitted first is added to that (see `fit_estimate`).
+of checkpointing on program execution time", 1983), and ceil(chunks / workers) rounds of that are the makespan. The
+first round takes longer where every node has to compile the network first: it is compiled where the makespan is shorter
+all the same. A style that has to be fitted first is added to that (see `fit_estimate`).
 """
 
 import math
@@ -12,7 +13,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from activities import limits
-from activities.fit_estimate import expected_fit_seconds
+from activities.plan_figures import figures_by_execution
 from activities.plan_reuse import completed, scored_part
 from activities.settings import settings
 from activities.storage import system_account
@@ -20,6 +21,7 @@ from contracts import layout
 from contracts.job import StartInput
 from contracts.plan import Chunk, Plan, PlanFigures, node_cost
 from contracts.steps import Planned
+from contracts.task_spec import Execution
 from contracts.video_index import VideoIndex
 
 # A boundary moves to a keyframe within this share of a chunk: decoding then needs no pre-roll (1.6 times the decoding
@@ -45,7 +47,9 @@ def plan_chunks(start: StartInput) -> Planned:
     return Planned(chunks=len(plan.chunks), expected_seconds=plan.expected_seconds, expected_cost=plan.expected_cost)
 
 
-def make_plan(index: VideoIndex, figures: PlanFigures, chunk_size: int | None = None) -> Plan:
+def make_plan(
+    index: VideoIndex, figures: PlanFigures, chunk_size: int | None = None, execution: Execution | None = None
+) -> Plan:
     """The plan for `index`: chunks of `chunk_size` frames, or of the size with the least expected makespan."""
     size = chunk_size or best_chunk_size(index.frame_count, figures)
     chunks = _cut(index, size)
@@ -55,6 +59,7 @@ def make_plan(index: VideoIndex, figures: PlanFigures, chunk_size: int | None = 
         figures=figures,
         expected_seconds=round(figures.fit_seconds + makespan(index.frame_count, size, figures), 3),
         expected_cost=round(_cost(index.frame_count, len(chunks), figures), 6),
+        execution=execution or Execution(),
     )
 
 
@@ -69,11 +74,18 @@ def best_chunk_size(frame_count: int, figures: PlanFigures) -> int:
 def makespan(frame_count: int, size: int, figures: PlanFigures) -> float:
     """Expected seconds until the last of ceil(frame_count / size) chunks is done."""
     rounds = math.ceil(math.ceil(frame_count / size) / figures.workers)
-    return rounds * _expected_seconds(min(size, frame_count), figures)
+    once = figures.start_up_seconds + min(size, frame_count) * _seconds_per_frame(figures)
+    first = _expected_seconds(once + figures.compile_seconds, figures)
+    return first + (rounds - 1) * _expected_seconds(once, figures)
 
 
-def _expected_seconds(frames: int, figures: PlanFigures) -> float:
-    once = figures.start_up_seconds + frames * figures.seconds_per_frame
+def _seconds_per_frame(figures: PlanFigures) -> float:
+    """Of a task: its workers share the frames."""
+    return figures.seconds_per_frame / figures.workers_per_task
+
+
+def _expected_seconds(once: float, figures: PlanFigures) -> float:
+    """Of a task that takes `once` seconds where nothing goes wrong."""
     rate = figures.node_losses_per_hour / 3600
     return once if rate == 0 else math.expm1(min(rate * once, 700.0)) / rate  # exp(700) is near the largest float
 
@@ -105,30 +117,22 @@ def _keyframe_numbers(index: VideoIndex) -> list[int]:
 
 
 def _cost(frame_count: int, chunks: int, figures: PlanFigures) -> float:
-    seconds = figures.fit_seconds + chunks * figures.start_up_seconds + frame_count * figures.seconds_per_frame
+    start_ups = chunks * figures.start_up_seconds + min(chunks, figures.workers) * figures.compile_seconds
+    seconds = figures.fit_seconds + start_ups + frame_count * _seconds_per_frame(figures)
     return node_cost(seconds, figures.workers_per_node, figures.node_price_per_hour)
 
 
 def _plan(start: StartInput) -> Plan:
+    """The plan of the way to run that is expected to end first."""
     known = settings()
     index = system_account().read_json(layout.JOBS, layout.index_blob(start.job), VideoIndex)
-    options = start.request.options
-    megapixels = index.width * index.height / 1e6
-    if options.max_dimension:
-        megapixels *= min(1.0, options.max_dimension / max(index.width, index.height)) ** 2
-    figures = PlanFigures(
-        workers=known.workers,
-        workers_per_node=known.pool_slots_per_node,
-        start_up_seconds=known.start_up_seconds,
-        seconds_per_frame=known.seconds_per_megapixel * megapixels,
-        node_losses_per_hour=known.node_losses_per_hour,
-        node_price_per_hour=known.node_price_per_hour,
-        fit_seconds=expected_fit_seconds(start),
-    )
-    scored = scored_part(start, index)
-    size = options.chunk_size or _size_within_limit(scored.frame_count, figures, known.max_chunks)
-    limits.check_chunks(size, math.ceil(scored.frame_count / size), known)
-    return completed(start, index, make_plan(scored, figures, size), known.max_chunks)
+    scored, asked = scored_part(start, index), start.request.options.chunk_size
+    plans: list[Plan] = []
+    for execution, figures in figures_by_execution(start, index, known):
+        size = asked or _size_within_limit(scored.frame_count, figures, known.max_chunks)
+        limits.check_chunks(size, math.ceil(scored.frame_count / size), known)
+        plans.append(make_plan(scored, figures, size, execution))
+    return completed(start, index, min(plans, key=lambda plan: plan.expected_seconds), known.max_chunks)
 
 
 def _size_within_limit(frame_count: int, figures: PlanFigures, max_chunks: int) -> int:

@@ -93,6 +93,7 @@ def completed(start: StartInput, index: VideoIndex, scored: Plan, max_chunks: in
         figures=scored.figures,
         expected_seconds=scored.expected_seconds,
         expected_cost=scored.expected_cost,
+        execution=scored.execution,
     )
 
 

@@ -1,16 +1,22 @@
-"""Activity `publish`: the ledger and the provenance beside the finished video."""
+"""Activity `publish`: the ledger and the provenance beside the finished video.
 
-from activities import gpu_tasks, model_records, models
+How fast the job was scored is kept as well: the next plan of the same work is made from it.
+"""
+
+from activities import gpu_tasks, measured_speed, model_records, models
+from activities.makespan import makespan_of
 from activities.segments import read_outcomes
+from activities.settings import settings
 from activities.storage import data_account, system_account
 from activities.version import code_version
 from contracts import frame_runs, layout
 from contracts.job import StartInput
 from contracts.ledger import ChunkOutcome, Ledger
+from contracts.makespan import Makespan
 from contracts.plan import Plan
 from contracts.provenance import Provenance
 from contracts.status import JobResult
-from contracts.steps import PublishInput
+from contracts.steps import PublishInput, RunRef
 from contracts.task_spec import EncoderOptions
 
 LEDGER_NAME, PROVENANCE_NAME = "ledger.json", "provenance.json"
@@ -28,11 +34,14 @@ def publish(publication: PublishInput) -> JobResult:
     plan = system_account().read_json(layout.JOBS, layout.plan_blob(job), Plan)
     outcomes = read_outcomes(job)
     ledger = Ledger.from_chunks(job, plan.frame_count, outcomes)
+    seconds = publication.scoring_seconds
+    makespan = makespan_of(plan, outcomes, RunRef.of(publication), seconds) if seconds else None
+    provenance = _provenance(publication, start, key, plan, outcomes, makespan)
     data = data_account()
     data.write_json(layout.OUTPUTS, layout.output_blob(job, LEDGER_NAME), ledger)
-    data.write_json(
-        layout.OUTPUTS, layout.output_blob(job, PROVENANCE_NAME), _provenance(publication, start, key, plan, outcomes)
-    )
+    data.write_json(layout.OUTPUTS, layout.output_blob(job, PROVENANCE_NAME), provenance)
+    if seconds:
+        _remember_speed(publication, start, plan, outcomes)
     return JobResult(
         job=job,
         model=key,
@@ -44,11 +53,24 @@ def publish(publication: PublishInput) -> JobResult:
         output_bytes=stitched.output_bytes,
         output_sha256=stitched.output_sha256,
         cost=publication.cost,
+        makespan=makespan,
     )
 
 
+def _remember_speed(publication: PublishInput, start: StartInput, plan: Plan, outcomes: list[ChunkOutcome]) -> None:
+    record = measured_speed.measured_of(plan, outcomes, RunRef.of(publication), publication.scoring_seconds)
+    if record is not None:
+        workload = measured_speed.workload_of(start, settings().batch_pool_id, plan.execution.precision)
+        measured_speed.remember(workload, record)
+
+
 def _provenance(
-    publication: PublishInput, start: StartInput, key: str | None, plan: Plan, outcomes: list[ChunkOutcome]
+    publication: PublishInput,
+    start: StartInput,
+    key: str | None,
+    plan: Plan,
+    outcomes: list[ChunkOutcome],
+    makespan: Makespan | None,
 ) -> Provenance:
     """`key` is that of the fitted network, if the job used one."""
     model = models.model_ref(start)
@@ -75,6 +97,7 @@ def _provenance(
         gpu_task_seconds=round(sum(outcome.seconds.total for outcome in outcomes), 3),
         wasted_seconds=publication.wasted_seconds,
         cost=publication.cost,
+        makespan=makespan,
     )
 
 

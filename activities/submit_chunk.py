@@ -12,7 +12,7 @@ from contracts.job import StartInput
 from contracts.ledger import ChunkOutcome
 from contracts.plan import Chunk, Plan
 from contracts.steps import BadCount, Submitted, TaskRef
-from contracts.task_spec import ScorerOptions, ScoreSpec
+from contracts.task_spec import Execution, ScorerOptions, ScoreSpec
 from contracts.video_index import VideoIndex
 
 # Frames beyond the longest run of bad ones among which a good one to hold is looked for.
@@ -29,14 +29,15 @@ def submit_chunk(task: TaskRef) -> Submitted:
     if gpu_tasks.has_ended(task.job, task.run):
         return Submitted(state="ended")
     start = gpu_tasks.read_start(task.job)
-    chunk = system_account().read_json(layout.JOBS, layout.plan_blob(task.job), Plan).chunks[task.chunk]
+    plan = system_account().read_json(layout.JOBS, layout.plan_blob(task.job), Plan)
+    chunk = plan.chunks[task.chunk]
     span = task.piece or (chunk.first, chunk.last)
     if chunk.reuse:
         return _finished(span, [_reused(task.job, chunk)])
     outcomes = find_outcomes(task.job, chunk, span, start.request.options.on_bad_frame != "fail")
     if outcomes and task.replacement is None:
         return _finished(span, outcomes)
-    is_submitted = gpu_tasks.hand_over(task, _spec(task, chunk, span, start))
+    is_submitted = gpu_tasks.hand_over(task, _spec(task, chunk, span, start, plan.execution))
     return Submitted(state="submitted" if is_submitted else "ended", span=span)
 
 
@@ -60,7 +61,7 @@ def _finished(span: FrameRun, outcomes: list[ChunkOutcome]) -> Submitted:
     )
 
 
-def _spec(task: TaskRef, chunk: Chunk, span: FrameRun, start: StartInput) -> ScoreSpec:
+def _spec(task: TaskRef, chunk: Chunk, span: FrameRun, start: StartInput, execution: Execution) -> ScoreSpec:
     index = system_account().read_json(layout.JOBS, layout.index_blob(task.job), VideoIndex)
     options = start.request.options
     first, last = span
@@ -77,6 +78,7 @@ def _spec(task: TaskRef, chunk: Chunk, span: FrameRun, start: StartInput) -> Sco
         scorer=start.request.scorer,
         model=models.model_ref(start),
         options=ScorerOptions.model_validate(options.model_dump(include=set(ScorerOptions.model_fields))),
+        execution=execution,
         to=gpu_tasks.destinations(task, layout.JOBS, layout.segment_blob(task.job, task.task, task.run)),
     )
 

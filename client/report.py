@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from client import bad_frames, fitted
+from client import bad_frames, expectation, fitted
 from client.api import Style
 from client.job_state import JobState
 from client.progress import one_line
@@ -33,6 +33,8 @@ def as_json(state: JobState) -> dict[str, Any]:
         "bad_frames": bad_frames.count(state),
         "bad_runs": [run.model_dump(mode="json") for run in bad_frames.runs(state)],
         "seconds_left": status.seconds_left if status else None,
+        "expected_seconds": status.expected_seconds if status else None,
+        "makespan": result.makespan.model_dump(mode="json") if result and result.makespan else None,
         "cost": result.cost if result else (status.cost if status else 0.0),
         "fit": status.fit.model_dump(mode="json") if status and status.fit else None,
         "model": result.model if result else None,
@@ -60,6 +62,8 @@ def print_state(state: JobState) -> None:
     if state.status is not None and state.word in ("failed", "cancelled"):
         print(f"  spent: {state.status.cost:.4g}")
     if state.result is not None:
+        if speed := expectation.told(state):
+            print(f"  {speed}")
         print(f"  video: outputs/{state.result.output}")
         print(f"  to fetch it: python -m client download {state.job} --out DIR")
 

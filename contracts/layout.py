@@ -165,6 +165,16 @@ def fit_claim_blob(key: str) -> str:
     return f"fits/{key}.json"
 
 
+def measured_prefix(workload: str, variant: str | None = None) -> str:
+    """In container `jobs`: what jobs of this workload (`Workload.key`) measured, or those of one variant of it."""
+    return f"measured/{workload}/" + ("" if variant is None else f"{variant}/")
+
+
+def measured_blob(workload: str, variant: str, job: str, run: int) -> str:
+    """What one run measured (`MeasuredSpeed`)."""
+    return f"{measured_prefix(workload, variant)}{job}-r{run}.json"
+
+
 def model_record_blob(key: str) -> str:
     """Beside the weights: what they were fitted to (`FittedModel`)."""
     return f"{key}.json"

@@ -1,10 +1,15 @@
 """How a job is cut into chunks, with the figures the cut was chosen by."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from contracts.model import Contract
+from contracts.model import BatchId, Contract
+from contracts.task_spec import Execution
+
+# Where a plan's figures of speed are from: earlier jobs of the same work and size, of the same work at another size or
+# run otherwise, or the settings.
+FiguresSource = Literal["measured", "scaled", "default"]
 
 
 class Chunk(Contract):
@@ -36,7 +41,10 @@ class Chunk(Contract):
 class PlanFigures(Contract):
     """What the planner assumed: seconds, workers, chance of losing a node, price.
 
-    `fit_seconds` are those of fitting the style before any frame is scored, start-up included; 0 where it is fitted.
+    `workers` counts the tasks that run at once; each has `workers_per_task` to share its frames. `seconds_per_frame`
+    are of one of those. `compile_seconds` are spent by the first task of every node. `fit_seconds` are those of fitting
+    the style before any frame is scored, start-up included; 0 where it is fitted. `frame_size` is (width, height) of
+    the frames as they are scored. `measured_jobs` are those whose figures of speed these are, or are derived from.
     """
 
     workers: int = Field(ge=1)
@@ -46,6 +54,11 @@ class PlanFigures(Contract):
     node_price_per_hour: float = Field(ge=0)
     workers_per_node: int = Field(default=1, ge=1)
     fit_seconds: float = Field(default=0.0, ge=0)
+    workers_per_task: int = Field(default=1, ge=1)
+    compile_seconds: float = Field(default=0.0, ge=0)
+    frame_size: tuple[int, int] | None = None
+    source: FiguresSource = "default"
+    measured_jobs: tuple[BatchId, ...] = ()
 
 
 def node_cost(task_seconds: float, slots_per_node: int, price_per_hour: float) -> float:
@@ -54,13 +67,17 @@ def node_cost(task_seconds: float, slots_per_node: int, price_per_hour: float) -
 
 
 class Plan(Contract):
-    """Chunks that cover frames 0..frame_count-1 once each, and what they are expected to take."""
+    """Chunks that cover frames 0..frame_count-1 once each, and what they are expected to take.
+
+    `execution` is decided with the plan and kept with it: a run again must make the same pixels.
+    """
 
     frame_count: int = Field(ge=1)
     chunks: tuple[Chunk, ...]
     figures: PlanFigures
     expected_seconds: float
     expected_cost: float
+    execution: Execution = Execution()
 
     @model_validator(mode="after")
     def _covers_every_frame_once(self) -> Self:

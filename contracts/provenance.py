@@ -3,6 +3,7 @@
 from typing import Any
 
 from contracts.job import JobRequest
+from contracts.makespan import Makespan
 from contracts.model import SCHEMA_VERSION, Contract, SchemaVersion, Sha256
 from contracts.plan import Plan
 
@@ -39,3 +40,4 @@ class Provenance(Contract):
     gpu_task_seconds: float
     wasted_seconds: float
     cost: float
+    makespan: Makespan | None = None

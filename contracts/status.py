@@ -6,6 +6,7 @@ from pydantic import Field
 
 from contracts.fit import FitProgress
 from contracts.ledger import BadRun
+from contracts.makespan import Makespan
 from contracts.model import Contract
 
 Phase = Literal[
@@ -20,7 +21,8 @@ class JobStatus(Contract):
     """`seconds_left` is None while nothing has been measured. `cost` counts node time so far, failures included.
 
     `bad_frames` counts frames that were held or passed through; `bad_runs` names the first runs of them.
-    `fit` is there while, and after, a style is fitted for the job.
+    `fit` is there while, and after, a style is fitted for the job. `makespan`, once it has finished, says how long
+    scoring took and how long it was expected to take.
     """
 
     phase: Phase = "starting"
@@ -36,6 +38,7 @@ class JobStatus(Contract):
     bad_runs: tuple[BadRun, ...] = Field(default=(), max_length=MOST_BAD_RUNS)
     seconds_left: float | None = None
     expected_seconds: float | None = None
+    makespan: Makespan | None = None
     cost: float = 0.0
     output: str | None = None
     reason: str | None = Field(default=None, max_length=4_000)
@@ -57,3 +60,4 @@ class JobResult(Contract):
     output_bytes: int = 0
     output_sha256: str | None = None
     cost: float
+    makespan: Makespan | None = None

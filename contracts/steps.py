@@ -230,10 +230,13 @@ class Stitched(Contract):
 
 
 class PublishInput(RunRef):
+    """`scoring_seconds` went by, by the workflow's clock, while the chunks were scored; 0 where that is not known."""
+
     stitched: Stitched
     seconds: float
     wasted_seconds: float
     cost: float
+    scoring_seconds: float = Field(default=0.0, ge=0)
 
 
 class EndInput(RunRef):

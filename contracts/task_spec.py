@@ -14,6 +14,8 @@ from contracts.model import SCHEMA_VERSION, Contract, SchemaVersion, Sha256
 from contracts.video_index import VideoIndex
 
 SPEC_URL_VARIABLE = "ATELIER_TASK_SPEC_URL"
+# More GPUs than any machine has, and as many processes as one would want on a node.
+MOST_WORKERS = 64
 
 
 class ModelRef(Contract):
@@ -90,7 +92,7 @@ class Execution(Contract):
 
     precision: Literal["auto", "float32"] = "auto"
     compiled: bool = False
-    workers: int = Field(default=1, ge=1, le=64)
+    workers: int = Field(default=1, ge=1, le=MOST_WORKERS)
 
 
 class ScoreSpec(Contract):

@@ -56,7 +56,9 @@ def _score(ctx: OrchestrationContext, start: StartInput, board: StatusBoard) -> 
     board.phase("preparing")
     fit = yield from prepare(ctx, run, probed.policy, board)
     board.scoring()
+    began = ctx.current_utc_datetime
     scored = yield from fan_out(ctx, run, range(planned.chunks), probed.policy, board.scored)
+    scoring_seconds = (ctx.current_utc_datetime - began).total_seconds()
     board.phase("stitching")
     stitched = yield from call(ctx, "stitch_video", run, Stitched)
     board.phase("publishing")
@@ -68,6 +70,7 @@ def _score(ctx: OrchestrationContext, start: StartInput, board: StatusBoard) -> 
         seconds=seconds,
         wasted_seconds=wasted,
         cost=board.cost(seconds),
+        scoring_seconds=scoring_seconds,
     )
     return (yield from call(ctx, "publish", publication, JobResult))
 

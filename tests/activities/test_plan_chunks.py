@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activities.plan_chunks import best_chunk_size, make_plan, makespan
+from activities.plan_chunks import INDIFFERENCE, best_chunk_size, make_plan, makespan
 from contracts.frame_times import FrameTimes
 from contracts.plan import PlanFigures
 from contracts.video_index import Keyframe, VideoIndex
@@ -104,3 +104,48 @@ def test_every_frame_is_in_exactly_one_chunk(
     plan = make_plan(index(frames, gop), figures(workers=workers, node_losses_per_hour=losses), size)
     covered = [frame for chunk in plan.chunks for frame in range(chunk.first, chunk.last + 1)]
     assert covered == list(range(frames))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    frames=st.integers(1, 3000),
+    size=st.integers(1, 3000),
+    workers=st.integers(1, 40),
+    per_task=st.integers(1, 8),
+    compile_seconds=st.floats(0, 100),
+    losses=st.floats(0, 20),
+)
+def test_more_workers_never_take_longer(
+    frames: int, size: int, workers: int, per_task: int, compile_seconds: float, losses: float
+) -> None:
+    def reckoned(more: int, more_per_task: int) -> PlanFigures:
+        return figures(
+            workers=workers + more,
+            workers_per_task=per_task + more_per_task,
+            compile_seconds=compile_seconds,
+            node_losses_per_hour=losses,
+        )
+
+    now = reckoned(0, 0)
+    for more in (reckoned(1, 0), reckoned(0, 1), reckoned(3, 2)):
+        assert makespan(frames, size, more) <= makespan(frames, size, now)
+        best, before = (makespan(frames, best_chunk_size(frames, known), known) for known in (more, now))
+        assert best <= before * INDIFFERENCE
+
+
+def test_a_task_of_several_workers_takes_and_costs_so_much_less_but_for_its_start_up() -> None:
+    plan = make_plan(index(1000), figures(workers_per_task=5, node_losses_per_hour=0), chunk_size=250)
+    assert plan.expected_seconds == pytest.approx(10 + 25 / 5)
+    assert plan.expected_cost == pytest.approx((4 * 10 + 100 / 5) * 3.6 / 3600)
+
+
+def test_compiling_is_paid_by_the_first_task_of_every_worker_only() -> None:
+    plain, compiled = (
+        make_plan(index(1000), figures(compile_seconds=s, node_losses_per_hour=0), chunk_size=100) for s in (0.0, 40.0)
+    )
+    assert compiled.expected_seconds == pytest.approx(plain.expected_seconds + 40)
+    assert compiled.expected_cost == pytest.approx(plain.expected_cost + 4 * 40 * 3.6 / 3600)
+
+
+def test_compiling_that_must_be_paid_off_makes_no_more_rounds() -> None:
+    assert len(make_plan(index(1000), figures(compile_seconds=40.0, node_losses_per_hour=0)).chunks) == 4

@@ -36,6 +36,12 @@ def test_every_setting_is_documented(name: str, default: str, help: str) -> None
     assert row in DOCUMENT.read_text(), f"docs/settings.md lacks the row {row}"
 
 
+@pytest.mark.parametrize("value", ["0", "65"])
+def test_a_task_has_at_least_one_worker_and_no_more_than_a_machine_can_have(value: str) -> None:
+    with pytest.raises(SettingsError, match=f"WORKERS_PER_TASK is '{value}'; give 1 to 64"):
+        Settings.from_environ({"BATCH_ENDPOINT": "b", "WORKERS_PER_TASK": value})
+
+
 @pytest.mark.parametrize(("name", "value"), [("FIT_FEATURES", "vgg16"), ("FIT_MAX_SECONDS", "0")])
 def test_a_fit_that_cannot_be_is_told_at_once(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=rf"{name} is .*{value}"):

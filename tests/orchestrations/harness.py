@@ -99,6 +99,11 @@ class Hands:
             "output_bytes": 1,
             "output_sha256": "0" * 64,
             "cost": publication["cost"],
+            "makespan": {
+                "expected_seconds": 1.0,
+                "actual_seconds": publication["scoring_seconds"],
+                "frames": self.chunks * FRAMES_PER_CHUNK,
+            },
         }
 
     def end_run(self, end: dict[str, Any]) -> dict[str, Any]:

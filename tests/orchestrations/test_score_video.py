@@ -1,5 +1,6 @@
 """The life of a video, on the real durable engine."""
 
+import time
 from typing import Any
 
 import pytest
@@ -26,6 +27,32 @@ def test_a_job_is_probed_planned_scored_stitched_published_and_ended_in_that_ord
 
 def test_the_cost_is_that_of_all_node_seconds() -> None:
     assert run(Hands(chunks=3)).get_custom_status()["cost"] == 6.0  # 3 tasks x 2 s at a price of 1 a second
+
+
+def test_how_long_scoring_took_is_told_without_what_came_before_and_after() -> None:
+    class Unhurried(Hands):
+        prepared = stitching = 0.0
+
+        def find_model(self, run: dict[str, Any]) -> dict[str, Any]:
+            time.sleep(0.5)
+            self.prepared = time.time()
+            return super().find_model(run)
+
+        def submit_chunk(self, task: dict[str, Any]) -> dict[str, Any]:
+            time.sleep(0.5)
+            return super().submit_chunk(task)
+
+        def stitch_video(self, run: dict[str, Any]) -> dict[str, Any]:
+            self.stitching = time.time()
+            time.sleep(0.5)
+            return super().stitch_video(run)
+
+    hands = Unhurried(chunks=1)
+    state = run(hands)
+    seconds = hands.payloads("publish")[0]["scoring_seconds"]
+    assert 0.5 <= seconds <= hands.stitching - hands.prepared
+    assert state.get_custom_status()["makespan"]["actual_seconds"] == seconds
+    assert state.get_output()["makespan"]["actual_seconds"] == seconds
 
 
 def test_a_failed_attempt_is_followed_by_another_with_its_own_task_id() -> None:

@@ -1,0 +1,43 @@
+"""The figures that a job's chunks are chosen by, for each way to run its scorer."""
+
+from activities.execution import executions
+from activities.expected_speed import expected_speed
+from activities.fit_estimate import expected_fit_seconds
+from activities.measured_speed import known_variants, workload_of
+from contracts.job import StartInput
+from contracts.measured import Variant
+from contracts.plan import PlanFigures
+from contracts.settings import Settings
+from contracts.task_spec import Execution
+from contracts.video_index import VideoIndex
+from media.frames import output_size
+
+
+def figures_by_execution(start: StartInput, index: VideoIndex, known: Settings) -> list[tuple[Execution, PlanFigures]]:
+    """Each way that is worth weighing, with what it is expected to need.
+
+    Raises:
+        JobRefused: the style's image was deleted or replaced since the job began.
+    """
+    size = output_size(index, start.request.options.max_dimension)
+    workload = workload_of(start, known.batch_pool_id, known.score_precision)
+    variants, fit_seconds = known_variants(workload), expected_fit_seconds(start)
+    found: list[tuple[Execution, PlanFigures]] = []
+    for execution in executions(start.request.scorer, known):
+        speed = expected_speed(workload, Variant.of(size, execution), variants, known)
+        figures = PlanFigures(
+            workers=known.workers,
+            workers_per_node=known.pool_slots_per_node,
+            workers_per_task=execution.workers,
+            start_up_seconds=speed.start_up_seconds,
+            seconds_per_frame=speed.seconds_per_frame,
+            compile_seconds=speed.compile_seconds,
+            node_losses_per_hour=known.node_losses_per_hour,
+            node_price_per_hour=known.node_price_per_hour,
+            fit_seconds=fit_seconds,
+            frame_size=size,
+            source=speed.source,
+            measured_jobs=speed.jobs,
+        )
+        found.append((execution, figures))
+    return found
