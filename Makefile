@@ -1,4 +1,4 @@
-# make setup | demo | up | test | chaos | lint | clean.   PYTHON=/path/to/python3.13 chooses the interpreter.
+# make setup | demo | up | test | chaos | bench | lint | clean.   PYTHON=/path/to/python3.13 chooses the interpreter.
 # Kept to what GNU make 3.81 understands, the one macOS ships.
 
 VENV := .venv
@@ -13,7 +13,7 @@ CHAOS_SEED ?= 1
 CHAOS_SECONDS ?= 600
 CHAOS_RUNS ?=
 
-.PHONY: help setup demo up test chaos lint clean
+.PHONY: help setup demo up test chaos bench lint clean
 
 help:
 	@echo "make setup                      virtual environment and Azurite (a second run is instant)"
@@ -21,6 +21,7 @@ help:
 	@echo "make up                         the local stack until Ctrl-C; then: $(PY) -m client submit FILE --style NAME"
 	@echo "make test [TESTS=path]          lint, then the tests"
 	@echo "make chaos [CHAOS_RUNS=n]       ten minutes (or n runs) of real faults on a stack of its own; CHAOS_SEED=k: others"
+	@echo "make bench                      how fast it is: every benchmark of speed, then docs/performance.md; about 40 minutes"
 	@echo "make lint                       ruff, pyright, import-linter"
 	@echo "make clean                      remove what the above made, but for .local (your jobs and their results)"
 
@@ -50,6 +51,9 @@ test: lint
 
 chaos: setup
 	@$(PY) -m tests.chaos --seed $(CHAOS_SEED) $(if $(CHAOS_RUNS),--runs $(CHAOS_RUNS),--seconds $(CHAOS_SECONDS)) $(ARGS)
+
+bench: setup
+	@$(PY) -m benchmarks all
 
 lint: setup
 	$(VENV)/bin/ruff check
