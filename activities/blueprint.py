@@ -22,15 +22,18 @@ from activities.plan_chunks import plan_chunks
 from activities.plan_fit import plan_fit
 from activities.probe_video import probe_video
 from activities.publish import publish
+from activities.publish_stitched import publish_stitched
 from activities.refusal import JobRefused
 from activities.stitch_video import stitch_video
 from activities.submit_chunk import submit_chunk
 from activities.submit_fit import submit_fit
+from activities.submit_stitch import submit_stitch
 from activities.verify_chunk import verify_chunk
 from activities.verify_fit import verify_fit
+from activities.verify_stitch import verify_stitch
 from contracts.job import StartInput
 from contracts.model import Contract
-from contracts.steps import Burial, Check, EndInput, PublishInput, Refused, RunRef, TaskRef
+from contracts.steps import Burial, Check, EndInput, PublishInput, Refused, RunRef, StitchTaskRef, TaskRef
 
 log = logging.getLogger(__name__)
 bp = df.Blueprint()
@@ -74,6 +77,9 @@ activity(verify_chunk, Check)
 activity(bury_task, Burial)
 activity(measure_progress, RunRef)
 activity(stitch_video, RunRef)
+activity(submit_stitch, TaskRef)
+activity(verify_stitch, Check)
+activity(publish_stitched, StitchTaskRef)
 activity(publish, PublishInput)
 activity(end_run, EndInput)
 activity(check_run, RunRef, needs_client=True)

@@ -9,11 +9,10 @@ from contracts.steps import Burial, Buried
 
 def bury_task(burial: Burial) -> Buried:
     """Write the dead letter; again is harmless, it has one name."""
-    what = "fit" if burial.chunk is None else layout.piece_name(burial.chunk, burial.piece)
     message = GpuTask(**burial.about(), run=burial.run)
     letter = DeadLetter(
         queue=GPU_TASKS_QUEUE,
-        entry=f"{layout.batch_job(burial.job, burial.run)}-{what}",
+        entry=f"{layout.batch_job(burial.job, burial.run)}-{layout.work_name(burial.task)}",
         reason=burial.reason,
         body=message.to_json(),
         job=burial.job,

@@ -86,7 +86,7 @@ def _record_spent(run: RunRef) -> None:
 
 
 def _remove_intermediates(job: str, *, keep_segments: bool) -> None:
-    prefixes = [layout.spec_prefix(job), layout.progress_prefix(job)]
+    prefixes = [layout.spec_prefix(job), layout.progress_prefix(job), layout.stitched_prefix(job)]
     if not keep_segments:
         prefixes += [layout.segment_prefix(job), layout.outcome_prefix(job)]
     for prefix in prefixes:

@@ -41,7 +41,7 @@ def video_source(start: StartInput) -> SourceRef:
     return SourceRef(url=url, etag=etag, size=start.video_bytes)
 
 
-def destinations(task: TaskRef, container: str, output: str) -> Destinations:
+def destinations(task: TaskRef, container: str, output: str, permission: str = "rc") -> Destinations:
     """Where a task writes. Its output it may create and read back, never overwrite; the rest is its own alone.
 
     `w` creates too, and overwrites: a task that Batch runs again writes its log anew. None of them can be deleted.
@@ -49,7 +49,7 @@ def destinations(task: TaskRef, container: str, output: str) -> Destinations:
     system, hours = system_account(), settings().sas_hours
     job, name, run = task.job, task.task, task.run
     return Destinations(
-        output=system.blob_sas_url(container, output, "rc", hours),
+        output=system.blob_sas_url(container, output, permission, hours),
         log=system.blob_sas_url(layout.LOGS, layout.log_blob(job, name, run), "w", hours),
         timings=system.blob_sas_url(layout.LOGS, layout.timings_blob(job, name, run), "w", hours),
         progress=system.blob_sas_url(layout.JOBS, layout.progress_blob(job, name), "w", hours),

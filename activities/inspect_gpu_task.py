@@ -70,6 +70,8 @@ def _was_launched(found: batch.BatchTask) -> bool:
 
 
 def _output_exists(task: TaskRef) -> bool:
+    if layout.is_stitch(task.task):
+        return system_account().exists(layout.JOBS, layout.stitched_blob(task.job, task.task, task.run))
     if task.chunk is None:
         return models.find_weights(model_choice.pinned(gpu_tasks.read_start(task.job)).key) is not None
     return system_account().exists(layout.JOBS, layout.segment_blob(task.job, task.task, task.run))

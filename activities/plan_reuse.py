@@ -16,12 +16,12 @@ from pydantic import ValidationError
 from activities.publish import LEDGER_NAME, PROVENANCE_NAME
 from activities.refusal import JobRefused
 from activities.reuse import encoder_settings, open_result
-from activities.stitch_video import VIDEO_NAME
 from activities.storage import data_account, system_account
 from contracts import frame_runs, layout
 from contracts.base_result import BaseResult
 from contracts.frame_runs import FrameRun
 from contracts.job import StartInput
+from contracts.layout import VIDEO_NAME
 from contracts.ledger import Ledger, LedgerIncomplete
 from contracts.plan import Chunk, Plan
 from contracts.provenance import Provenance

@@ -35,6 +35,19 @@ def fit_task(attempt: int) -> str:
     return f"fit-a{attempt}"
 
 
+def stitch_task(attempt: int) -> str:
+    return f"stitch-a{attempt}"
+
+
+def work_name(task: str) -> str:
+    """What all attempts at one piece of work are called: `c00003-100-149`, `fit` or `stitch` for a task's name."""
+    return task.rpartition("-a")[0]
+
+
+def is_stitch(task: str) -> bool:
+    return work_name(task) == "stitch"
+
+
 def chunk_instance(job: str, chunk: int, run: int) -> str:
     """Instance id of a chunk's sub-orchestration."""
     return f"{job}:r{run}:{chunk_name(chunk)}"
@@ -48,6 +61,11 @@ def group_instance(job: str, first_chunk: int, run: int) -> str:
 def model_instance(job: str, run: int) -> str:
     """Instance id of the sub-orchestration that prepares the job's model."""
     return f"{job}:r{run}:model"
+
+
+def stitch_instance(job: str, run: int) -> str:
+    """Instance id of the sub-orchestration that has a node stitch the job's result."""
+    return f"{job}:r{run}:stitch"
 
 
 def guard_instance(job: str, run: int) -> str:
@@ -131,6 +149,15 @@ def segment_blob(job: str, task: str, run: int) -> str:
     return f"{job}/segments/{task}-r{run}.mp4"
 
 
+def stitched_prefix(job: str) -> str:
+    """What stitching tasks have left, of which one is published."""
+    return f"{job}/stitched/"
+
+
+def stitched_blob(job: str, task: str, run: int) -> str:
+    return f"{job}/stitched/{task}-r{run}.mp4"
+
+
 def progress_prefix(job: str) -> str:
     return f"{job}/progress/"
 
@@ -182,6 +209,9 @@ def model_record_blob(key: str) -> str:
 
 def model_blob(key: str) -> str:
     return f"{key}.safetensors"
+
+
+VIDEO_NAME = "video.mp4"
 
 
 def output_blob(job: str, name: str) -> str:

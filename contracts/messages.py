@@ -28,8 +28,8 @@ ChunkNumber = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
 class AboutTask(Contract):
     """What names one attempt at one piece of GPU work; `instance_id` is the orchestration that awaits it.
 
-    `chunk` is None for a fit. `piece` is None where the task is about the whole chunk, else the part of its frames.
-    `token` is known to the app and to the task alone: a result without it is not of this task.
+    `chunk` is None for a fit and a stitch. `piece` is None where the task is about the whole chunk, else the part of
+    its frames. `token` is known to the app and to the task alone: a result without it is not of this task.
     """
 
     job: BatchId

@@ -60,7 +60,7 @@ class Settings:
     )
     stitch_inline_bytes: int = _setting(
         "STITCH_INLINE_BYTES",
-        1024**3,
+        256 * 1024**2,  # Flex Consumption has 0.8 GB of temporary disk an instance, for all that runs on it at once
         "Largest result, by its segments, that the app itself stitches; larger ones are a task on a node",
     )
     node_price_per_hour: float = _setting("NODE_PRICE_PER_HOUR", 0.0, "Price of one node for an hour, any currency")

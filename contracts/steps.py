@@ -118,7 +118,7 @@ class FitMeasured(Contract):
 
 
 class TaskRef(RunRef, AboutTask):
-    """One attempt of one piece of GPU work; `chunk` is None for a fit.
+    """One attempt of one piece of GPU work; `chunk` is None for a fit and a stitch.
 
     `replacement` names frames that this attempt shall not score, and `bad_reason` says what is wrong with them.
     """
@@ -132,7 +132,7 @@ class TaskRef(RunRef, AboutTask):
 
 
 class Submitted(BadCount):
-    """Result of `submit_chunk` and `submit_fit`.
+    """Result of `submit_chunk`, `submit_fit` and `submit_stitch`.
 
     `submitted`: a task is on its way. `done`: an earlier run or attempt has finished this work. `partial`: it has
     finished some of it, `missing` is left. `ended`: the run is over (failed or cancelled) and nothing more is to be
@@ -156,7 +156,7 @@ class Inspection(Contract):
 
 
 class Check(TaskRef):
-    """Input of `verify_chunk` and `verify_fit`: a task that said it succeeded."""
+    """Input of `verify_chunk`, `verify_fit` and `verify_stitch`: a task that said it succeeded."""
 
     result: GpuResult
 
@@ -221,12 +221,36 @@ class Measured(Contract):
 
 
 class Stitched(Contract):
-    """Result of `stitch_video`."""
+    """The published video. Seconds are of the GPU tasks that stitched it; none where the app did so itself."""
 
     output: str
     output_sha256: str
     output_bytes: int
     audio: tuple[AudioTrack, ...]
+    seconds: float = 0.0
+    wasted_seconds: float = 0.0
+
+
+class Stitching(Contract):
+    """Result of `stitch_video`; `stitched` is None where the video is too large for the app: a task stitches it."""
+
+    stitched: Stitched | None = None
+
+
+class StitchInput(RunRef):
+    policy: Policy
+
+
+class StitchReport(ChunkReport):
+    """What `stitch_on_node` returns: a report without frames, and the video."""
+
+    stitched: Stitched | None = None
+
+
+class StitchTaskRef(RunRef):
+    """Input of `publish_stitched`: the stitching task whose output was verified."""
+
+    task: BatchId
 
 
 class PublishInput(RunRef):

@@ -61,7 +61,8 @@ class TaskIdentity(AboutTask):
 
 class Destinations(Contract):
     """Where a task writes; each URL has a SAS. `output` can be created and read (its metadata, by a task that is run
-    again), never overwritten."""
+    again), never overwritten. (The output of a stitch may be too large for one request, and what puts blocks together
+    may overwrite too; its name is one attempt's alone, and what is published is a copy.)"""
 
     output: str
     log: str
@@ -143,5 +144,29 @@ class FitSpec(Contract):
     to: Destinations
 
 
-type AnySpec = ScoreSpec | FitSpec
+class SegmentRef(Contract):
+    """A finished segment, frames `first`..`last`; its hash is that of the blob that was verified."""
+
+    url: str
+    sha256: Sha256
+    first: int = Field(ge=0)
+    last: int = Field(ge=0)
+
+
+class StitchSpec(Contract):
+    """Join `segments` to one MP4 by remuxing, with the audio of `source`, and upload it.
+
+    `index` is that of the whole video but for its keyframes, of which one is enough: nothing is decoded.
+    """
+
+    version: SchemaVersion = SCHEMA_VERSION
+    kind: Literal["stitch"] = "stitch"
+    identity: TaskIdentity
+    source: SourceRef
+    index: VideoIndex
+    segments: tuple[SegmentRef, ...] = Field(min_length=1)
+    to: Destinations
+
+
+type AnySpec = ScoreSpec | FitSpec | StitchSpec
 task_spec_adapter: TypeAdapter[AnySpec] = TypeAdapter(Annotated[AnySpec, Field(discriminator="kind")])

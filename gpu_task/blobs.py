@@ -10,7 +10,7 @@ Errors:
         BlobExistsError         create-only upload of a blob that is there
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from azure.core import MatchConditions
@@ -22,6 +22,8 @@ from gpu_task.failures import HopelessError
 
 # What one Put Blob takes since service version 2019-12-12.
 MAX_PUT_BYTES = 5_000 * 1024 * 1024
+# A blob has at most 50,000 blocks: 390 GiB. A block is sent again whole where a connection is lost, and held in memory.
+BLOCK_BYTES, UPLOADS_AT_ONCE = 8 * 1024 * 1024, 4
 
 
 class BlobError(Exception):
@@ -80,6 +82,15 @@ def download(url: str, limit: int) -> bytes:
     return stream.readall()
 
 
+def pieces(url: str) -> Iterator[bytes]:
+    """A whole blob, a few megabytes at a time.
+
+    Raises (while it is read):
+        azure.core.exceptions.ResourceNotFoundError: there is none.
+    """
+    yield from BlobClient.from_blob_url(url).download_blob().chunks()
+
+
 def download_source(source: SourceRef, limit: int) -> bytes:
     """All of a small `source`, unchanged since the job began.
 
@@ -103,24 +114,39 @@ def metadata(url: str) -> Mapping[str, str] | None:
 def create(url: str, path: Path, content_type: str, values: Mapping[str, str]) -> None:
     """Uploads a file as a new blob with `values` as its metadata; large ones, too, in one request.
 
+    In one request, because putting blocks together takes `w` (Azurite, and Azure's table of permissions), and the SAS
+    may only create.
+
     Raises:
         BlobExistsError: there is one already; it is left as it was (`If-None-Match: *`).
     """
+    _create(BlobClient.from_blob_url(url, max_single_put_size=MAX_PUT_BYTES), path, content_type, values)
+
+
+def create_in_blocks(url: str, path: Path, content_type: str, values: Mapping[str, str]) -> None:
+    """As `create`, for files of any size: the blob appears once its last block is there. The SAS needs `w`.
+
+    Raises:
+        BlobExistsError
+    """
+    _create(BlobClient.from_blob_url(url, max_block_size=BLOCK_BYTES), path, content_type, values, UPLOADS_AT_ONCE)
+
+
+def _create(client: BlobClient, path: Path, content_type: str, values: Mapping[str, str], at_once: int = 1) -> None:
     try:
         with path.open("rb") as file:
-            # In one request: putting blocks together takes `w` (Azurite, and Azure's table of permissions), and the SAS
-            # may only create.
-            BlobClient.from_blob_url(url, max_single_put_size=MAX_PUT_BYTES).upload_blob(
+            client.upload_blob(
                 file,
                 length=path.stat().st_size,
                 overwrite=False,
                 metadata=dict(values),
                 content_settings=ContentSettings(content_type=content_type),
+                max_concurrency=at_once,
             )
     except HttpResponseError as error:
         # A SAS that may only create gets 403, not 409, where there is a blob already.
-        if isinstance(error, ResourceExistsError) or (error.status_code == 403 and metadata(url) is not None):
-            raise BlobExistsError(f"{label(url)} exists; it is never overwritten") from error
+        if isinstance(error, ResourceExistsError) or (error.status_code == 403 and metadata(client.url) is not None):
+            raise BlobExistsError(f"{label(client.url)} exists; it is never overwritten") from error
         raise
 
 

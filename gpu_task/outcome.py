@@ -54,10 +54,13 @@ def upload(
     task: str,
     more: Mapping[str, str] | None = None,
     fitted: FitProgress | None = None,
+    *,
+    in_blocks: bool = False,
 ) -> Written:
     """Uploads `path` as the task's output, unless another run was faster: then that run's output stands.
 
-    `more` is metadata for others to read; what is empty in it is left out. `fitted` is where a fit ended.
+    `more` is metadata for others to read; what is empty in it is left out. `fitted` is where a fit ended. `in_blocks`
+    is for what may be larger than one request takes.
 
     Raises:
         OutputMismatchError: as `existing`.
@@ -69,7 +72,7 @@ def upload(
     if fitted:
         values["fitted"] = fitted.to_json()
     try:
-        blobs.create(url, path, content_type, values)
+        (blobs.create_in_blocks if in_blocks else blobs.create)(url, path, content_type, values)
     except blobs.BlobExistsError:
         found = existing(url, frames)
         if found is None:

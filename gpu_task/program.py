@@ -16,8 +16,9 @@ from gpu_task.timings import Timings
 log = logging.getLogger("gpu_task")
 
 SUCCEEDED, FAILED, NO_SPEC, NOT_REPORTED = 0, 1, 2, 3
-# A spec holds a window of a video's index and a few URLs: some kilobytes.
-MAX_SPEC_BYTES = 4 * 1024 * 1024
+# Most specs hold a window of a video's index and a few URLs: some kilobytes. That of a stitch names every segment, each
+# with a SAS of its own: 14 MB for 20,000 of them; and the time of every frame, 9 MB for a million at a changing rate.
+MAX_SPEC_BYTES = 32 * 1024 * 1024
 # Batch gives each task a folder on the node's disk.
 WORKING_FOLDER_VARIABLE = "AZ_BATCH_TASK_WORKING_DIR"
 

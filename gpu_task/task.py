@@ -8,7 +8,7 @@ from typing import Any
 from azure.core.exceptions import AzureError
 
 from contracts.messages import GpuResult
-from contracts.task_spec import AnySpec, FitSpec, ScoreSpec
+from contracts.task_spec import AnySpec, FitSpec, ScoreSpec, StitchSpec
 from gpu_task import blobs, failures, outcome
 from gpu_task.machine import Machine
 from gpu_task.timings import Timings
@@ -46,6 +46,10 @@ def _do(spec: AnySpec, folder: Path, timings: Timings, machine: Machine) -> outc
         from gpu_task.fit_task import fit_style
 
         return fit_style(spec, folder, timings, machine)
+    if isinstance(spec, StitchSpec):
+        from gpu_task.stitch_task import stitch_video
+
+        return stitch_video(spec, folder, timings, machine)
     from gpu_task.score_task import prepare_scorer, score_chunk
 
     scorer = prepare_scorer(spec)
@@ -86,4 +90,6 @@ def leave_records(spec: AnySpec, result: GpuResult, timings: Timings, log_file: 
 def _summary(spec: AnySpec) -> str:
     if isinstance(spec, FitSpec):
         return f"fit {blobs.label(spec.style.url)} with {spec.recipe}"
+    if isinstance(spec, StitchSpec):
+        return f"stitch {len(spec.segments)} segments with the audio of {blobs.label(spec.source.url)}"
     return f"score frames {spec.first}..{spec.last} of {blobs.label(spec.source.url)} with {spec.scorer}"

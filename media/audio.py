@@ -115,13 +115,14 @@ class _Copy:
     def __init__(self, stream: AudioStream, output: Any) -> None:
         self._name = f"audio stream {stream.index} ({stream.codec_context.codec.canonical_name})"
         self._output = _copy_stream(stream, output)
+        self._time_base = _fraction(stream.time_base)
         self._last: int | None = None
 
     def take(self, packet: AnyPacket, shift: Fraction) -> Iterator[AnyPacket]:
         dts = packet.pts if packet.dts is None else packet.dts
         if dts is None:
             raise StitchRefused(f"{self._name} has packets without a time; remux the source to MP4 or MKV")
-        ticks = int(shift / _fraction(packet.time_base))
+        ticks = int(shift / self._time_base) if shift else 0
         pts = dts if packet.pts is None else packet.pts
         # No muxer takes dts that go back or stand still: as ffmpeg does, such a packet follows its predecessor.
         packet.dts = dts - ticks

@@ -4,9 +4,10 @@ import heapq
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from errno import EDQUOT, ENOSPC
 from fractions import Fraction
 from itertools import pairwise
-from math import floor
+from math import floor, lcm
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -19,11 +20,12 @@ from contracts.video_index import VideoIndex
 from media.audio import AudioCopier, AudioTrack
 from media.decode_times import DecodeTimes
 from media.errors import SegmentMismatch, StitchRefused, UnsupportedMedia, frame_range
+from media.mp4_index import NO_DECODER, index_of
 from media.packets import AnyPacket, video_packets
 from media.segment import B_FRAMES
 from media.source import Source, keep_only, name_of, open_source, video_stream
-from media.verify import frame_times_of
 
+DISK_FULL = (ENOSPC, EDQUOT)
 _KEPT_METADATA = ("title", "artist", "comment", "creation_time")
 
 
@@ -75,6 +77,7 @@ def stitch(segments: Sequence[Segment], source: Source, index: VideoIndex, out: 
     Raises:
         StitchRefused: the segments do not cover every frame once, or the result would not be exact.
         SegmentMismatch: a segment holds other frames than it should, or was encoded otherwise than the first.
+        OSError: the disk is full.
     """
     segments = sorted(segments, key=lambda segment: segment.first)
     _check_cover(segments, index)
@@ -83,6 +86,7 @@ def stitch(segments: Sequence[Segment], source: Source, index: VideoIndex, out: 
         _check_result(out, index, report)
     except FFmpegError as error:
         out.unlink(missing_ok=True)
+        _require_room(error, out)
         raise StitchRefused(f"{out.name}: the MP4 could not be written: {error.strerror}") from error
     except BaseException:
         out.unlink(missing_ok=True)
@@ -117,7 +121,7 @@ def _write(segments: Sequence[Segment], source: Source, index: VideoIndex, out: 
         av.open(f"file:{out}", "w", format="mp4", container_options={"movflags": "+faststart"}) as output,
     ):
         keep_only(original, *original.streams.audio)
-        with _opened(segments[0]) as template:
+        with _opened(segments[0], may_decode=True) as template:
             model = _Model.of(template)
             video = _add_video(output, template, original, index)
         audio = AudioCopier(source, original, output)
@@ -164,53 +168,60 @@ def _video_packets(
     segments: Sequence[Segment], model: _Model, index: VideoIndex, video: VideoStream, shift: Fraction
 ) -> Iterator[AnyPacket]:
     """Every segment's packets, in decode order, with the times of the whole."""
-    pts = [value - int(shift / index.time_base) for value in index.frames.decode()]
+    begin = int(shift / index.time_base)
+    pts = [value - begin for value in index.frames.decode()]
     durations = [b - a for a, b in pairwise(pts)] + [index.last_duration]
     decode_times = DecodeTimes(pts, min(durations), model.reorder)
+    time_base = index.time_base
     for segment in segments:
-        numbers = {value: number for number, value in enumerate(pts[segment.first : segment.last + 1], segment.first)}
+        start = pts[segment.first]
+        numbers = {value - start: n for n, value in enumerate(pts[segment.first : segment.last + 1], segment.first)}
         for packet, ticks in _segment_packets(segment, model, index):
-            number = numbers.pop(ticks + pts[segment.first], None)
+            number = numbers.pop(ticks, None)
             if number is None:
-                raise SegmentMismatch(f"{_named(segment)}: no frame is at {ticks} (time base {index.time_base})")
+                raise SegmentMismatch(f"{_named(segment)}: no frame is at {ticks} (time base {time_base})")
             packet.pts = pts[number]
-            packet.dts = decode_times.next(number)
-            if packet.dts > packet.pts:
+            packet.dts = dts = decode_times.next(number)
+            if dts > pts[number]:
                 raise SegmentMismatch(
                     f"{_named(segment)}: frame {number} is reordered by more than {model.reorder} frames"
                 )
             packet.duration = durations[number]
-            packet.time_base = index.time_base
+            packet.time_base = time_base
             packet.stream = video
             yield packet
         if numbers:
-            raise SegmentMismatch(f"{_named(segment)}: it lacks {len(numbers)} frames, first {min(numbers.values())}")
+            first = min(numbers.values())
+            raise SegmentMismatch(f"{_named(segment)}: it lacks {len(numbers)} frames, first {first}")
 
 
 def _segment_packets(segment: Segment, model: _Model, index: VideoIndex) -> Iterator[tuple[AnyPacket, int]]:
     """The packets of one segment, with their pts in the source's time base."""
     with _opened(segment) as stream:
-        found = _Model.of(stream)
-        if (found.width, found.height) != (model.width, model.height):
+        if (stream.width, stream.height) != (model.width, model.height):
             raise SegmentMismatch(
-                f"{_named(segment)}: {found.width}x{found.height}, the first is {model.width}x{model.height}"
+                f"{_named(segment)}: {stream.width}x{stream.height}, the first is {model.width}x{model.height}"
             )
-        if found.extradata != model.extradata:
+        if bytes(stream.codec_context.extradata or b"") != model.extradata:
             raise SegmentMismatch(
                 f"{_named(segment)}: its codec parameters differ from the first segment's; "
                 "score the chunk again with the same encoder settings and version"
             )
         scale = Fraction(stream.time_base.numerator, stream.time_base.denominator) / index.time_base
+        numerator, denominator = scale.numerator, scale.denominator
         for packet in video_packets(cast(InputContainer, stream.container), stream):
             if packet.pts is None:
                 raise SegmentMismatch(f"{_named(segment)}: a packet has no pts")
-            yield packet, round(packet.pts * scale)
+            # To the nearest tick, in whole numbers: a Fraction for each packet costs as much as muxing it.
+            yield packet, (2 * packet.pts * numerator + denominator) // (2 * denominator)
 
 
 def _mux(output: Any, packet: AnyPacket) -> None:
     try:
         output.mux_one(packet)
     except FFmpegError as error:
+        if error.errno in DISK_FULL:
+            raise  # no fault of the packet's
         raise StitchRefused(
             f"MP4 does not take a packet of output stream {packet.stream_index} at {packet.dts} "
             f"(time base {packet.time_base}): {error.strerror}"
@@ -218,13 +229,23 @@ def _mux(output: Any, packet: AnyPacket) -> None:
 
 
 def _check_result(out: Path, index: VideoIndex, report: StitchReport) -> None:
-    wanted = [pts * index.time_base - report.shift for pts in index.frames.decode()]
-    found = frame_times_of(out)
+    base, found = index_of(out)
+    # Both in the smallest ticks that hold them: comparing a million fractions takes seconds.
+    ticks = lcm(base.denominator, index.time_base.denominator, report.shift.denominator)
+    unit, step, shift = (int(value * ticks) for value in (base, index.time_base, report.shift))
+    wanted = [pts * step - shift for pts in index.frames.decode()]
     if len(found) != len(wanted):
         raise StitchRefused(f"{out.name}: {len(found)} frames were written, the source has {len(wanted)}")
-    for number, (time, expected) in enumerate(zip(found, wanted, strict=True)):
-        if time != expected:
-            raise StitchRefused(f"{out.name}: frame {number} is at {time} s, in the source at {expected} s")
+    for number, (pts, expected) in enumerate(zip(found, wanted, strict=True)):
+        if pts * unit != expected:
+            time, right = Fraction(pts * unit, ticks), Fraction(expected, ticks)
+            raise StitchRefused(f"{out.name}: frame {number} is at {time} s, in the source at {right} s")
+
+
+def _require_room(error: FFmpegError, out: Path) -> None:
+    """Raises: OSError where libav stopped for want of room on the disk."""
+    if error.errno in DISK_FULL:
+        raise OSError(error.errno, error.strerror, str(out)) from error
 
 
 def _decode_time(packet: AnyPacket) -> float:
@@ -232,11 +253,15 @@ def _decode_time(packet: AnyPacket) -> float:
 
 
 @contextmanager
-def _opened(segment: Segment) -> Generator[VideoStream]:
-    """The video stream of a segment; what its `open` gave is closed in the end, if it is a file."""
+def _opened(segment: Segment, *, may_decode: bool = False) -> Generator[VideoStream]:
+    """The video stream of a segment; what its `open` gave is closed in the end, if it is a file.
+
+    libav decodes a frame of whatever it opens, to learn what the container does not say (the decoder's delay). Of the
+    first segment that is asked for; all others must be like it, and without a decoder they open five times as fast.
+    """
     file = segment.open()
     try:
-        with open_source(file) as container:
+        with open_source(file, None if may_decode else NO_DECODER) as container:
             yield video_stream(container, name_of(file))
     except UnsupportedMedia as error:
         raise SegmentMismatch(f"{_named(segment)}: not a segment: {error}") from error

@@ -6,11 +6,12 @@ from durabletask.task import OrchestrationContext, TaskFailedError
 
 from contracts.job import StartInput
 from contracts.status import JobResult
-from contracts.steps import Ended, EndInput, FitPlanned, Planned, Probed, PublishInput, RunRef, Stitched
+from contracts.steps import Ended, EndInput, FitPlanned, Planned, Probed, PublishInput, RunRef
 from orchestrations.calling import JobFailed, Step, call
 from orchestrations.fan_out import fan_out
 from orchestrations.preparing import prepare
 from orchestrations.status_board import StatusBoard
+from orchestrations.stitching import stitch
 
 
 def score_video(ctx: OrchestrationContext, payload: dict[str, Any]) -> Step[dict[str, Any]]:
@@ -60,9 +61,10 @@ def _score(ctx: OrchestrationContext, start: StartInput, board: StatusBoard) -> 
     scored = yield from fan_out(ctx, run, range(planned.chunks), probed.policy, board.scored)
     scoring_seconds = (ctx.current_utc_datetime - began).total_seconds()
     board.phase("stitching")
-    stitched = yield from call(ctx, "stitch_video", run, Stitched)
+    stitched = yield from stitch(ctx, run, probed.policy)
     board.phase("publishing")
-    seconds, wasted = fit.seconds + scored.seconds, fit.wasted_seconds + scored.wasted_seconds
+    seconds = fit.seconds + scored.seconds + stitched.seconds
+    wasted = fit.wasted_seconds + scored.wasted_seconds + stitched.wasted_seconds
     publication = PublishInput(
         job=run.job,
         run=run.run,

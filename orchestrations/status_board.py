@@ -77,7 +77,13 @@ class StatusBoard:
         )
 
     def finished(self, result: JobResult) -> None:
-        self._show(phase="finished", output=result.output, seconds_left=0.0, makespan=result.makespan)
+        self._show(
+            phase="finished",
+            output=result.output,
+            seconds_left=0.0,
+            makespan=result.makespan,
+            cost=result.cost,
+        )
 
     def failed(self, reason: str) -> None:
         self._show(phase="failed", reason=reason[:4_000], seconds_left=None)

@@ -84,6 +84,8 @@ def _check_names(message: AboutTask, run: RunRef) -> None:
 
 def _names(message: AboutTask, run: int) -> tuple[str, str]:
     """(instance that awaits the task, the task's name)."""
+    if message.chunk is None and layout.is_stitch(message.task):
+        return layout.stitch_instance(message.job, run), layout.stitch_task(message.attempt)
     if message.chunk is None:
         return layout.model_instance(message.job, run), layout.fit_task(message.attempt)
     instance = layout.chunk_instance(message.job, message.chunk, run)

@@ -20,6 +20,7 @@ from orchestrations.fan_out import score_group
 from orchestrations.prepare_model import prepare_model
 from orchestrations.score_chunk import score_chunk
 from orchestrations.score_video import score_video
+from orchestrations.stitching import stitch_on_node
 
 FRAMES_PER_CHUNK = 10
 POLICY = {
@@ -86,7 +87,17 @@ class Hands:
         return {"frames": 7}
 
     def stitch_video(self, run: dict[str, Any]) -> dict[str, Any]:
-        return {"output": f"{run['job']}/video.mp4", "output_sha256": "0" * 64, "output_bytes": 1, "audio": []}
+        return {"stitched": stitched_of(run)}
+
+    def submit_stitch(self, task: dict[str, Any]) -> dict[str, Any]:
+        self.send(result_of(task))
+        return {"state": "submitted"}
+
+    def verify_stitch(self, check: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+    def publish_stitched(self, ref: dict[str, Any]) -> dict[str, Any]:
+        return stitched_of(ref)
 
     def publish(self, publication: dict[str, Any]) -> dict[str, Any]:
         job = publication["job"]
@@ -116,6 +127,11 @@ class Hands:
 ACTIVITIES = [name for name in vars(Hands) if not name.startswith("_") and name != "payloads"]
 
 
+def stitched_of(run: dict[str, Any]) -> dict[str, Any]:
+    """The video of a run, published."""
+    return {"output": f"{run['job']}/video.mp4", "output_sha256": "0" * 64, "output_bytes": 1, "audio": []}
+
+
 def span_of(task: dict[str, Any]) -> list[int]:
     """The frames that a task of this workflow is about."""
     first = task["chunk"] * FRAMES_PER_CHUNK
@@ -143,7 +159,7 @@ def workflow(hands: Hands) -> Iterator[TaskHubGrpcClient]:
     backend = create_test_backend(port=port)
     worker = TaskHubGrpcWorker(host_address=f"127.0.0.1:{port}")
     client = TaskHubGrpcClient(host_address=f"127.0.0.1:{port}")
-    for orchestration in (score_video, prepare_model, score_group, score_chunk):
+    for orchestration in (score_video, prepare_model, score_group, score_chunk, stitch_on_node):
         worker.add_orchestrator(orchestration)
     for name in ACTIVITIES:
         worker.add_activity(_activity(name, hands))
