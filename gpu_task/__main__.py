@@ -6,6 +6,7 @@ Commands, each with --help:
     fit                fits a style by hand
     evaluate           measures how well a fitted style paints
     export-features    writes the pretrained weights that fitting needs as small files
+    compile            compiles the style network ahead, for frames of given sizes
 
 Exit codes of a task:
     0   succeeded, and reported
@@ -27,6 +28,7 @@ COMMANDS = {
     "fit": "gpu_task.fit",
     "evaluate": "gpu_task.evaluate",
     "export-features": "gpu_task.export_features",
+    "compile": "gpu_task.compile",
 }
 UNKNOWN_COMMAND = 2
 

@@ -32,10 +32,12 @@ def best_device() -> torch.device:
     return torch.device("cuda", index)
 
 
-def describe(device: torch.device) -> str:
+def describe(device: torch.device, dtype: torch.dtype = torch.float32) -> str:
+    """For the record: `cpu (4 threads), bfloat16`."""
+    number = str(dtype).removeprefix("torch.")
     if device.type == "cuda":
-        return f"cuda ({torch.cuda.get_device_name(device)}), float32"
-    return f"cpu ({torch.get_num_threads()} threads), float32"
+        return f"cuda ({torch.cuda.get_device_name(device)}), {number}"
+    return f"cpu ({torch.get_num_threads()} threads), {number}"
 
 
 def peak_memory_bytes(device: torch.device) -> int:

@@ -27,7 +27,7 @@ _NAMES = frozenset(
         *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
         # Which task this is. Batch's account, its URL and its token are not among them.
         *("AZ_BATCH_JOB_ID", "AZ_BATCH_TASK_ID", "AZ_BATCH_TASK_DIR", "AZ_BATCH_TASK_WORKING_DIR"),
-        *("AZ_BATCH_NODE_ID", "AZ_BATCH_POOL_ID"),
+        *("AZ_BATCH_NODE_ID", "AZ_BATCH_POOL_ID", "AZ_BATCH_NODE_SHARED_DIR"),
         *("ATELIER_TASK_SPEC_URL", "ATELIER_FEATURES", "ATELIER_COMPILED"),
     }
 )

@@ -8,6 +8,8 @@ It sees whole frames only: instance norm takes its statistics from all of a fram
 comes out the same whichever batch or chunk it is in.
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -17,14 +19,16 @@ HALF, QUARTER, FULL = 32, 64, 16
 RESIDUAL_BLOCKS = 3
 MULTIPLE = 4  # two halvings
 
+type Padding = Literal["reflect", "replicate"]
+
 
 class ConvNorm(nn.Module):
-    """Convolution with reflect padding, then instance norm: [B, in, H, W] -> [B, out, H / stride, W / stride]."""
+    """Convolution with padding, then instance norm: [B, in, H, W] -> [B, out, H / stride, W / stride]."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, padding: Padding = "reflect") -> None:
         super().__init__()
         # The norm subtracts the mean, so a bias here would do nothing.
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, padding_mode="reflect", bias=False)
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, padding_mode=padding, bias=False)
         self.norm = nn.InstanceNorm2d(outputs, affine=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -51,8 +55,9 @@ class StyleNetwork(nn.Module):
         self.to_half = ConvNorm(12, HALF, 5)
         self.to_quarter = ConvNorm(HALF, QUARTER, 3, stride=2)
         self.residuals = nn.Sequential(*(Residual(QUARTER) for _ in range(RESIDUAL_BLOCKS)))
-        self.up_half = ConvNorm(QUARTER, HALF, 3)
-        self.up_full = ConvNorm(HALF, FULL, 3)
+        # Doubling repeats the edge; so does the padding, and gpu_task/fast_network.py can do both at once.
+        self.up_half = ConvNorm(QUARTER, HALF, 3, padding="replicate")
+        self.up_full = ConvNorm(HALF, FULL, 3, padding="replicate")
         self.to_rgb = nn.Conv2d(FULL, 3, 5, padding=2, padding_mode="reflect")
         # Starts near mid grey, where the sigmoid's gradient is largest.
         nn.init.normal_(self.to_rgb.weight, std=0.02)

@@ -1,19 +1,23 @@
 """Paints frames in a style with the fitted network."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from contracts.task_spec import ModelRef, ScorerOptions, ScoreSpec
-from gpu_task.color import LUMA
+from contracts.task_spec import Execution, ModelRef, ScorerOptions, ScoreSpec
+from gpu_task.compiled import compiled_painting
 from gpu_task.devices import best_device, describe, peak_memory_bytes
 from gpu_task.failures import HopelessError
 from gpu_task.model_files import ModelFormatError, read_model
 from gpu_task.network import StyleNetwork
+from gpu_task.painting import make_painting, mix_of
+from gpu_task.precision import score_dtype
 
-# Full-HD frames a GPU takes at once; other sizes take as many pixels. The network's largest activation is 16 channels
-# at full size, so 8 frames of 1080p in float32 hold about 1 GiB there: fits any GPU that Batch offers.
+# Full-HD frames a GPU takes at once; other sizes take as many pixels. The network's largest activation is 16 numbers a
+# pixel, so 8 frames of 1080p in float32 hold about 1 GiB there: fits any GPU that Batch offers.
 CUDA_BATCH_PIXELS = 8 * 1920 * 1080
 MAX_CUDA_BATCH = 32
 
@@ -23,56 +27,79 @@ class ModelMissingError(HopelessError):
 
 
 class StyleTransfer:
-    """The network in float32 on CUDA if there is a GPU, else on the CPU."""
+    """Any network from RGB in [0, 1] to RGB in [0, 1], [B, 3, H, W] each, on `device`, one batch at a time.
 
-    def __init__(self, network: StyleNetwork, options: ScorerOptions, device: torch.device) -> None:
-        self._network = network.to(device).eval()
-        self._options = options
+    Pixels depend on the network, the options, the execution and the kind of device, never on where batches begin: every
+    batch has the same size, the last is filled up.
+    """
+
+    def __init__(
+        self, network: nn.Module, options: ScorerOptions, device: torch.device, execution: Execution | None = None
+    ) -> None:
+        execution = execution or Execution()
         self._device = device
-        self._luma = torch.tensor(LUMA, device=device).view(1, 3, 1, 1)
+        self._dtype = score_dtype(device, execution.precision)
+        self._compiled = execution.compiled
+        self._painting = make_painting(network, self._dtype, device)
+        self._mix = mix_of(options, device)
+        self._paint: Callable[[Tensor, Tensor | None], Tensor] = self._painting
         self.batch_size = 1
 
     def prepare(self, width: int, height: int) -> None:
-        # A CPU is busy with one frame. On a GPU the batch depends on the size alone, so that all chunks share it.
+        """Raises: CompileError, CompiledFolderError (see `gpu_task.compiled`), where it is to be compiled."""
+        self.batch_size = batch_size(self._device, width, height)
         if self._device.type == "cuda":
-            self.batch_size = max(1, min(MAX_CUDA_BATCH, CUDA_BATCH_PIXELS // (width * height)))
             # Chosen by trial, the fastest kernel may differ between runs, and its rounding with it; TF32 has 10 bits.
             torch.backends.cudnn.benchmark = False
             torch.backends.cudnn.deterministic = True
             torch.backends.cudnn.allow_tf32 = False
+        if self._compiled:
+            self._paint = compiled_painting(self._painting, (self.batch_size, height, width, 3), self._device)
 
     @property
     def device(self) -> str:
-        return describe(self._device) + (f", batch {self.batch_size}" if self.batch_size > 1 else "")
+        batch = f", batch {self.batch_size}" if self.batch_size > 1 else ""
+        return f"{describe(self._device, self._dtype)}{batch}, {'compiled' if self._compiled else 'eager'}"
 
     def peak_memory_bytes(self) -> int:
         return peak_memory_bytes(self._device)
 
     @torch.inference_mode()
     def score(self, batch: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        count = len(batch)
-        if count < self.batch_size:
-            # Kernels are chosen by shape: the last batch is filled up, so that its frames round like all others.
-            batch = np.concatenate([batch, np.repeat(batch[-1:], self.batch_size - count, axis=0)])
-        source = torch.from_numpy(batch).to(self._device).permute(0, 3, 1, 2).float() / 255  # [B, 3, H, W]
-        painted = self._blend(source, self._network(source))  # [B, 3, H, W]
-        pixels = (painted * 255 + 0.5).clamp(0, 255).to(torch.uint8)
-        return pixels[:count].permute(0, 2, 3, 1).contiguous().cpu().numpy()  # [count, H, W, 3]
+        frames = torch.from_numpy(filled_up(batch, self.batch_size)).to(self._device)
+        return self._paint(frames, self._mix)[: len(batch)].cpu().numpy()
 
-    def _blend(self, source: Tensor, painted: Tensor) -> Tensor:
-        if self._options.keep_color:
-            # One amount added to all three channels changes luma by that amount and leaves chroma alone.
-            painted = source + ((painted - source) * self._luma).sum(dim=1, keepdim=True)
-        if self._options.strength < 1:
-            painted = torch.lerp(source, painted, self._options.strength)
-        return painted
+
+def batch_size(device: torch.device, width: int, height: int) -> int:
+    """A CPU is busy with one frame. On a GPU the batch depends on the size alone, so that all chunks share it."""
+    if device.type == "cpu":
+        return 1
+    return max(1, min(MAX_CUDA_BATCH, CUDA_BATCH_PIXELS // (width * height)))
+
+
+def filled_up(batch: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Kernels are chosen by shape: the last batch is filled up, so that its frames round like all others."""
+    if len(batch) == size:
+        return np.ascontiguousarray(batch)
+    return np.concatenate([batch, np.repeat(batch[-1:], size - len(batch), axis=0)])
 
 
 def make(spec: ScoreSpec) -> StyleTransfer:
     """Raises: ModelMissingError, ModelError (see `gpu_task.model_files`)."""
     if spec.model is None:
         raise ModelMissingError("model: not given, but scorer 'style-transfer' needs one")
-    return StyleTransfer(open_network(spec.model), spec.options, best_device())
+    return style_transfer(open_network(spec.model), spec.options, best_device(), spec.execution)
+
+
+def style_transfer(
+    network: nn.Module, options: ScorerOptions, device: torch.device, execution: Execution | None = None
+) -> StyleTransfer:
+    """The scorer for `device`: one that overlaps transfers with work, if the device works on its own."""
+    if device.type == "cpu":
+        return StyleTransfer(network, options, device, execution)
+    from gpu_task.scorers.overlapping import OverlappingStyleTransfer
+
+    return OverlappingStyleTransfer(network, options, device, execution)
 
 
 def open_network(ref: ModelRef) -> StyleNetwork:

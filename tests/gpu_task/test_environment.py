@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from contracts.task_spec import SPEC_URL_VARIABLE
+from gpu_task import compiled_folder
 from gpu_task.environment import allowed
 from gpu_task.features_files import FOLDER_VARIABLE
 from tests.gpu_task.conftest import ROOT
@@ -109,6 +110,9 @@ def test_what_the_program_reads_is_kept() -> None:
         SPEC_URL_VARIABLE: "u",
         FOLDER_VARIABLE: "w",
         "AZ_BATCH_TASK_WORKING_DIR": "d",
+        "AZ_BATCH_NODE_SHARED_DIR": "s",
+        compiled_folder.FOLDER_VARIABLE: "c",
+        "TORCHINDUCTOR_COMPILE_THREADS": "1",
         "CUDA_VISIBLE_DEVICES": "",
     }
     assert allowed({**wanted, **SECRETS}) == wanted
