@@ -9,24 +9,26 @@ import av
 import numpy as np
 
 from benchmarks.plain_video import decode
-from local.sample_clip import HEIGHT, SAMPLE_RATE, WIDTH, make_sample_clip, music
+from local.sample_clip import SAMPLE_RATE, make_sample_clip, music
 
 AUDIO_FRAME = 1024  # samples: AAC's own frame
 
 
-def make_clip(path: Path, seconds: float, rate: int) -> int:
-    """Write an MP4 of 640x360 at `rate` frames a second, H.264 with a keyframe each second, and stereo AAC.
+def make_clip(path: Path, seconds: float, rate: int, film: Path | None = None) -> int:
+    """Write an MP4 of `film` (default: the demo's, 640x360) over and over, a frame of it for each frame of the clip.
 
-    Returns the number of frames.
+    H.264 at `rate` frames a second with a keyframe each second, and stereo AAC. Returns the number of frames.
     """
     with tempfile.TemporaryDirectory() as folder:
-        film = Path(folder) / "film.mp4"
-        make_sample_clip(film)
+        if film is None:
+            film = Path(folder) / "film.mp4"
+            make_sample_clip(film)
         pictures = [rgb for _, rgb in decode(film)]
     frames = round(seconds * rate)
+    height, width, _ = pictures[0].shape
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=rate, options={"crf": "18", "preset": "medium"})
-        video.width, video.height, video.pix_fmt, video.gop_size = WIDTH, HEIGHT, "yuv420p", rate
+        video.width, video.height, video.pix_fmt, video.gop_size = width, height, "yuv420p", rate
         audio = container.add_stream("aac", rate=SAMPLE_RATE, layout="stereo", bit_rate=160_000)
         for number, rgb in enumerate(islice(cycle(pictures), frames)):
             frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
