@@ -1,4 +1,4 @@
-"""Activity `measure_progress`: frames scored so far, those of running tasks included, in one listing."""
+"""Activity `measure_progress`: frames scored so far, those of running tasks included, and chunks done: two listings."""
 
 import re
 from collections import defaultdict
@@ -8,6 +8,8 @@ from contracts import layout
 from contracts.frame_runs import FrameRun
 from contracts.steps import Measured, RunRef
 
+# Seconds of a task, as `segments.record` writes them.
+_SECONDS = re.compile(r"\d{1,8}(\.\d{1,6})?")
 # `c00003-a1`, or `c00003-100-149-a1` for a piece of the chunk.
 _TASK = re.compile(r"c(?P<chunk>\d+)(?:-(?P<first>\d+)-(?P<last>\d+))?-a\d+")
 
@@ -23,7 +25,19 @@ def measure_progress(run: RunRef) -> Measured:
             done = best[int(task["chunk"])]
             said = (blob.metadata or {}).get("frames", "")  # a node wrote it, and may write anything
             done[piece] = max(done.get(piece, 0), int(said) if re.fullmatch(r"[0-9]{1,9}", said) else 0)
-    return Measured(frames=sum(_of_chunk(done) for done in best.values()))
+    chunks, seconds = _recorded(run.job)
+    return Measured(frames=sum(_of_chunk(done) for done in best.values()), chunks=chunks, seconds=seconds)
+
+
+def _recorded(job: str) -> tuple[int, float]:
+    """(chunks whose outcome is recorded, seconds of their tasks and of those of pieces)."""
+    prefix = layout.outcome_prefix(job)
+    container, chunks, seconds = system_account().container(layout.JOBS), 0, 0.0
+    for blob in container.list_blobs(name_starts_with=prefix, include=["metadata"]):
+        chunks += "-" not in blob.name.removeprefix(prefix)
+        said = (blob.metadata or {}).get("seconds", "")
+        seconds += float(said) if _SECONDS.fullmatch(said) else 0.0
+    return chunks, seconds
 
 
 def _of_chunk(done: dict[FrameRun | None, int]) -> int:

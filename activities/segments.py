@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from activities import job_files
 from activities.storage import system_account
 from contracts import frame_runs, layout
 from contracts.frame_runs import FrameRun
 from contracts.ledger import BadRun, ChunkOutcome
 from contracts.messages import GpuResult
 from contracts.plan import Chunk
-from contracts.video_index import VideoIndex
 from media.errors import MediaError
 from media.ranged import RangedReader
 from media.segment import check_segment
@@ -97,7 +97,9 @@ def record(job: str, outcome: ChunkOutcome, result: GpuResult | None = None) -> 
     """Write the outcome, with what its task said of time and device."""
     said = {"seconds": result.seconds, "device": result.device} if result else {}
     outcome = outcome.model_copy(update=said)
-    system_account().write_json(layout.JOBS, layout.outcome_blob(job, outcome.chunk, outcome.piece), outcome)
+    # Metadata can be listed: so progress costs no read of each outcome.
+    listed = {"seconds": f"{result.seconds.total:.3f}"} if result else None
+    system_account().write_json(layout.JOBS, layout.outcome_blob(job, outcome.chunk, outcome.piece), outcome, listed)
 
 
 def _unrecorded(job: str, chunk: Chunk, known: list[ChunkOutcome]) -> list[tuple[str, FrameRun]]:
@@ -124,7 +126,7 @@ def _widest(outcomes: list[ChunkOutcome]) -> list[ChunkOutcome]:
 
 def _check_frames(job: str, work: Work, segment: str, size: int) -> None:
     blob = system_account().container(layout.JOBS).get_blob_client(segment)
-    index = system_account().read_json(layout.JOBS, layout.index_blob(job), VideoIndex)
+    index = job_files.read_index(job)
     reader = RangedReader(lambda offset, length: blob.download_blob(offset, length).readall(), size, name=segment)
     try:
         with reader as source:

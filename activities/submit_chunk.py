@@ -2,15 +2,14 @@
 
 from bisect import bisect_left, bisect_right
 
-from activities import gpu_tasks, models
+from activities import gpu_tasks, job_files, models
 from activities.reuse import reuse_chunk
 from activities.segments import find_outcomes, read_outcomes, record
-from activities.storage import system_account
 from contracts import frame_runs, layout
 from contracts.frame_runs import FrameRun
 from contracts.job import StartInput
 from contracts.ledger import ChunkOutcome
-from contracts.plan import Chunk, Plan
+from contracts.plan import Chunk
 from contracts.steps import BadCount, Submitted, TaskRef
 from contracts.task_spec import Execution, ScorerOptions, ScoreSpec
 from contracts.video_index import VideoIndex
@@ -28,17 +27,22 @@ def submit_chunk(task: TaskRef) -> Submitted:
     assert task.chunk is not None
     if gpu_tasks.has_ended(task.job, task.run):
         return Submitted(state="ended")
-    start = gpu_tasks.read_start(task.job)
-    plan = system_account().read_json(layout.JOBS, layout.plan_blob(task.job), Plan)
+    start, plan = job_files.read_start(task.job, task.run), job_files.read_plan(task.job, task.run)
     chunk = plan.chunks[task.chunk]
     span = task.piece or (chunk.first, chunk.last)
     if chunk.reuse:
         return _finished(span, [_reused(task.job, chunk)])
-    outcomes = find_outcomes(task.job, chunk, span, start.request.options.on_bad_frame != "fail")
-    if outcomes and task.replacement is None:
-        return _finished(span, outcomes)
+    if not _is_first(task):
+        outcomes = find_outcomes(task.job, chunk, span, start.request.options.on_bad_frame != "fail")
+        if outcomes and task.replacement is None:
+            return _finished(span, outcomes)
     is_submitted = gpu_tasks.hand_over(task, _spec(task, chunk, span, start, plan.execution))
     return Submitted(state="submitted" if is_submitted else "ended", span=span)
+
+
+def _is_first(task: TaskRef) -> bool:
+    """Whether nobody can have done any of it: the first attempt at a whole chunk in the job's first run."""
+    return task.run == 1 and task.attempt == 1 and task.piece is None
 
 
 def _reused(job: str, chunk: Chunk) -> ChunkOutcome:
@@ -62,7 +66,7 @@ def _finished(span: FrameRun, outcomes: list[ChunkOutcome]) -> Submitted:
 
 
 def _spec(task: TaskRef, chunk: Chunk, span: FrameRun, start: StartInput, execution: Execution) -> ScoreSpec:
-    index = system_account().read_json(layout.JOBS, layout.index_blob(task.job), VideoIndex)
+    index = job_files.read_index(task.job)
     options = start.request.options
     first, last = span
     warm_up = min(chunk.warm_up, first)

@@ -2,18 +2,17 @@
 
 import dataclasses
 
+from activities import job_files
 from activities.segments import REASON_LOST, Work, WrongSegment, read_outcome, record
-from activities.storage import system_account
 from contracts import layout
 from contracts.ledger import MAX_BAD_REASON_CHARACTERS
-from contracts.plan import Plan
 from contracts.steps import BadCount, Check, Verdict
 
 
 def verify_chunk(check: Check) -> Verdict:
     """Record the outcome if the segment is right; else say what is wrong."""
     assert check.chunk is not None
-    chunk = system_account().read_json(layout.JOBS, layout.plan_blob(check.job), Plan).chunks[check.chunk]
+    chunk = job_files.read_plan(check.job, check.run).chunks[check.chunk]
     work = dataclasses.replace(
         Work.of(chunk, check.piece),
         replaced=check.replacement.frames if check.replacement else (),

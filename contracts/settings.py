@@ -87,7 +87,7 @@ class Settings:
     )
     sas_hours: float = _setting("SAS_HOURS", 24.0, "Hours that the SAS in a task's spec are valid")
     chunks_per_group: int = _setting(
-        "CHUNKS_PER_GROUP", 500, "Most sub-orchestrations under one orchestration; wider jobs are grouped"
+        "CHUNKS_PER_GROUP", 100, "Most sub-orchestrations under one orchestration; wider jobs are grouped"
     )
     max_chunks: int = _setting("MAX_CHUNKS", 20_000, "Most chunks of one job")
     max_frames: int = _setting(

@@ -215,9 +215,12 @@ class FitInput(RunRef):
 
 
 class Measured(Contract):
-    """Result of `measure_progress`: frames scored so far, by tasks that still run too."""
+    """Result of `measure_progress`: frames scored so far, by tasks that still run too; chunks that are done, and the
+    seconds that their tasks took."""
 
     frames: int
+    chunks: int = 0
+    seconds: float = 0.0
 
 
 class Stitched(Contract):

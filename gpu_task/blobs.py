@@ -19,6 +19,7 @@ from azure.storage.blob import BlobClient, ContentSettings
 
 from contracts.task_spec import SourceRef
 from gpu_task.failures import HopelessError
+from gpu_task.transport import transport
 
 # What one Put Blob takes since service version 2019-12-12.
 MAX_PUT_BYTES = 5_000 * 1024 * 1024
@@ -53,7 +54,7 @@ def range_reader(source: SourceRef) -> Callable[[int, int], bytes]:
     Raises (when called):
         SourceChangedError: its etag is not `source.etag` any more.
     """
-    client = BlobClient.from_blob_url(source.url)
+    client = BlobClient.from_blob_url(source.url, transport=transport())
 
     def read_range(offset: int, length: int) -> bytes:
         try:
@@ -76,7 +77,7 @@ def download(url: str, limit: int) -> bytes:
     Raises:
         BlobTooLargeError: it is larger, found out after the first of its blocks.
     """
-    stream = BlobClient.from_blob_url(url).download_blob()
+    stream = BlobClient.from_blob_url(url, transport=transport()).download_blob()
     if stream.size > limit:
         raise BlobTooLargeError(f"{label(url)} has {stream.size:,} bytes; at most {limit:,} are allowed")
     return stream.readall()
@@ -88,7 +89,7 @@ def pieces(url: str) -> Iterator[bytes]:
     Raises (while it is read):
         azure.core.exceptions.ResourceNotFoundError: there is none.
     """
-    yield from BlobClient.from_blob_url(url).download_blob().chunks()
+    yield from BlobClient.from_blob_url(url, transport=transport()).download_blob().chunks()
 
 
 def download_source(source: SourceRef, limit: int) -> bytes:
@@ -105,7 +106,7 @@ def download_source(source: SourceRef, limit: int) -> bytes:
 def metadata(url: str) -> Mapping[str, str] | None:
     """The blob's metadata, with its size under `bytes`; None if there is no such blob."""
     try:
-        properties = BlobClient.from_blob_url(url).get_blob_properties()
+        properties = BlobClient.from_blob_url(url, transport=transport()).get_blob_properties()
     except ResourceNotFoundError:
         return None
     return {**properties.metadata, "bytes": str(properties.size)}
@@ -120,7 +121,12 @@ def create(url: str, path: Path, content_type: str, values: Mapping[str, str]) -
     Raises:
         BlobExistsError: there is one already; it is left as it was (`If-None-Match: *`).
     """
-    _create(BlobClient.from_blob_url(url, max_single_put_size=MAX_PUT_BYTES), path, content_type, values)
+    _create(
+        BlobClient.from_blob_url(url, max_single_put_size=MAX_PUT_BYTES, transport=transport()),
+        path,
+        content_type,
+        values,
+    )
 
 
 def create_in_blocks(url: str, path: Path, content_type: str, values: Mapping[str, str]) -> None:
@@ -129,7 +135,13 @@ def create_in_blocks(url: str, path: Path, content_type: str, values: Mapping[st
     Raises:
         BlobExistsError
     """
-    _create(BlobClient.from_blob_url(url, max_block_size=BLOCK_BYTES), path, content_type, values, UPLOADS_AT_ONCE)
+    _create(
+        BlobClient.from_blob_url(url, max_block_size=BLOCK_BYTES, transport=transport()),
+        path,
+        content_type,
+        values,
+        UPLOADS_AT_ONCE,
+    )
 
 
 def _create(client: BlobClient, path: Path, content_type: str, values: Mapping[str, str], at_once: int = 1) -> None:
@@ -152,6 +164,6 @@ def _create(client: BlobClient, path: Path, content_type: str, values: Mapping[s
 
 def put(url: str, data: bytes, content_type: str, values: Mapping[str, str] | None = None) -> None:
     """Writes a small blob, over one that may be there."""
-    BlobClient.from_blob_url(url).upload_blob(
+    BlobClient.from_blob_url(url, transport=transport()).upload_blob(
         data, overwrite=True, metadata=dict(values or {}), content_settings=ContentSettings(content_type=content_type)
     )

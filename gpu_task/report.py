@@ -4,6 +4,7 @@ from azure.storage.queue import QueueClient, TextBase64EncodePolicy
 
 from contracts.messages import MAX_REASON_CHARACTERS, GpuResult
 from gpu_task.redact import redact
+from gpu_task.transport import transport
 
 
 def send(queue_url: str, result: GpuResult) -> None:
@@ -12,7 +13,8 @@ def send(queue_url: str, result: GpuResult) -> None:
     Raises:
         azure.core.exceptions.AzureError: it could not be sent, after the SDK's retries.
     """
-    with QueueClient.from_queue_url(queue_url, message_encode_policy=TextBase64EncodePolicy()) as queue:
+    policy = TextBase64EncodePolicy()
+    with QueueClient.from_queue_url(queue_url, message_encode_policy=policy, transport=transport()) as queue:
         # A result is waited for; it must not expire before the orchestration's own deadline.
         queue.send_message(result.to_json(), time_to_live=-1)
 

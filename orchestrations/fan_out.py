@@ -30,7 +30,7 @@ def fan_out(
     """
     began = ctx.current_utc_datetime
     pending = _children(ctx, run, chunks, policy)
-    total, measured = ChunkReport(ok=True, chunks=0), 0
+    total, measured = ChunkReport(ok=True, chunks=0), Measured(frames=0)
     tick: TimerTask | None = None
     while pending:
         if tick is None and on_progress is not None:
@@ -45,8 +45,8 @@ def fan_out(
             continue
         if tick is not None and tick.is_complete:
             tick = None
-            measured = (yield from call(ctx, "measure_progress", run, Measured)).frames
-        on_progress(total, measured)
+            measured = yield from call(ctx, "measure_progress", run, Measured)
+        on_progress(_at_least(total, measured), measured.frames)
     if tick is not None:
         tick.cancel()
     return total
@@ -100,6 +100,12 @@ def _add(total: ChunkReport, reports: list[ChunkReport]) -> ChunkReport:
         wasted_seconds=sum(report.wasted_seconds for report in every),
         **BadCount.fields_of(*every),
     )
+
+
+def _at_least(total: ChunkReport, measured: Measured) -> ChunkReport:
+    """A group reports when all of its chunks are done; until then storage knows more."""
+    chunks, seconds = max(total.chunks, measured.chunks), max(total.seconds, measured.seconds)
+    return total.model_copy(update={"chunks": chunks, "seconds": seconds})
 
 
 def _require_few_bad(total: ChunkReport, policy: Policy) -> None:

@@ -7,7 +7,10 @@ from azure.storage.blob import BlobServiceClient
 
 from activities import storage
 from activities.measure_progress import measure_progress
+from activities.segments import record
 from contracts import layout
+from contracts.ledger import ChunkOutcome
+from contracts.messages import GpuResult, StageSeconds
 from contracts.steps import RunRef
 from tests.azurite import Azurite
 
@@ -49,3 +52,25 @@ def test_what_is_no_count_counts_for_nothing(said: str) -> None:
     metadata = {"frames": said} if said else {}
     container.upload_blob(layout.progress_blob("odd", "c00000-a1"), b"", metadata=metadata, overwrite=True)
     assert measure_progress(RunRef(job="odd", run=1)).frames == 0
+
+
+def test_recorded_chunks_and_their_seconds_are_counted_and_pieces_only_by_their_seconds() -> None:
+    result = GpuResult(
+        job="done", task="c00000-a1", attempt=1, instance_id="i", outcome="succeeded", seconds=StageSeconds(total=1.5)
+    )
+    for chunk, piece, said in ((0, None, result), (1, None, None), (2, (20, 24), result)):
+        first = 10 * chunk
+        outcome = ChunkOutcome(
+            chunk=chunk,
+            first=first,
+            last=first + 4,
+            piece=piece,
+            attempt=1,
+            task="c00000-a1",
+            segment="s",
+            segment_sha256="0" * 64,
+            segment_bytes=1,
+        )
+        record("done", outcome, said)
+    measured = measure_progress(RunRef(job="done", run=1))
+    assert (measured.frames, measured.chunks, measured.seconds) == (0, 2, 3.0)

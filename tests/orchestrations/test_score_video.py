@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from durabletask.client import OrchestrationStatus
 
-from tests.orchestrations.harness import FRAMES_PER_CHUNK, Hands, result_of, run
+from tests.orchestrations.harness import FRAMES_PER_CHUNK, Hands, result_of, run, start_input, workflow
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -237,6 +237,35 @@ def test_progress_of_running_tasks_is_shown_between_finished_chunks() -> None:
     state = run(hands)
     assert state.runtime_status is OrchestrationStatus.COMPLETED
     assert hands.calls["measure_progress"] >= 1
+
+
+def test_chunks_of_a_group_count_and_cost_before_all_of_it_is_done() -> None:
+    class Slow(Hands):
+        seen = False
+
+        def measure_progress(self, _: dict[str, Any]) -> dict[str, Any]:
+            for payload in self.payloads("submit_chunk") if self.seen else ():
+                self.send(result_of(payload))
+            return {"frames": 15, "chunks": 1, "seconds": 2.5}
+
+        def submit_chunk(self, _: dict[str, Any]) -> dict[str, Any]:
+            return {"state": "submitted"}
+
+    hands = Slow(chunks=4, chunks_per_group=2, progress_seconds=0.1)
+    with workflow(hands) as client:
+        payload = start_input()
+        client.schedule_new_orchestration("score_video", input=payload, instance_id=payload["job"])
+        status: dict[str, Any] = {}
+        while status.get("chunks_done") != 1:
+            state = client.get_orchestration_state(payload["job"])
+            status = (state and state.serialized_custom_status and state.get_custom_status()) or {}
+            time.sleep(0.02)
+        assert status["cost"] == 2.5
+        hands.seen = True
+        done = client.wait_for_orchestration_completion(payload["job"], timeout=60)
+    assert done is not None
+    assert done.get_custom_status()["chunks_done"] == 4
+    assert done.get_custom_status()["cost"] == 8.0
 
 
 def test_a_chunk_of_a_run_that_was_ended_stops() -> None:
