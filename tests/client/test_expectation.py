@@ -7,7 +7,7 @@ import pytest
 from client import expectation
 from client.clock import spell
 from client.job_state import JobState
-from client.report import as_json
+from client.report import as_json, print_state
 from tests.client.fake_function_app import RUNNING, status
 
 MAKESPAN = {"expected_seconds": 65.2, "actual_seconds": 72.0, "waiting_seconds": 1.0, "frames": 180}
@@ -58,6 +58,11 @@ def test_predicted_and_actual_are_told_together_with_where_the_prediction_is_fro
 def test_nothing_is_told_of_a_job_that_has_not_finished_or_says_nothing_of_it() -> None:
     assert expectation.told(JobState.parse({"job": "some-0001"} | RUNNING)) is None
     assert expectation.told(finished(frames=0)) is None
+
+
+def test_a_finished_job_is_told_with_it(capsys: pytest.CaptureFixture[str]) -> None:
+    print_state(finished(figures="measured", measured_jobs=3))
+    assert "  scored 180 frames in 1:12 min; expected 1:05 min" in capsys.readouterr().out
 
 
 def test_machines_are_told_the_same() -> None:
