@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from contracts.frame_runs import runs_of
 from gpu_task.chunk_frames import ChunkFrame
-from gpu_task.failures import BadFramesError
+from gpu_task.failures import BadFramesError, WorkerDiedError
 from gpu_task.scorers.protocol import Scorer
 
 log = logging.getLogger(__name__)
@@ -53,6 +53,8 @@ class CarefulScoring:
         Raises:
             BadFramesError: some frames fail whenever they are scored, and others do not.
         """
+        if isinstance(error, WorkerDiedError):
+            return  # there is nothing left to try them with
         log.warning("scoring frames %d..%d failed; trying them one by one", batch[0].number, batch[-1].number)
         bad = [frame.number for frame in batch if frame.rgb is not None and self._fails(frame.rgb)]
         if bad and (self._passed or len(bad) < len(batch) or self._any_passes(coming)):

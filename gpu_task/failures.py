@@ -3,6 +3,7 @@
 HopelessError           no frame of this job can be scored: cause `job`; the base of more telling names
 BadFramesError          some frames cannot be decoded or scored, the others can: cause `frame`
 WorkFolderFullError     another node may have room: cause `node`
+WorkerDiedError         a process that shares the task's frames ended, for whatever reason: no cause
 """
 
 import errno
@@ -23,6 +24,10 @@ class HopelessError(Exception):
 
 class WorkFolderFullError(Exception):
     """The node's disk has no room for the task's files."""
+
+
+class WorkerDiedError(Exception):
+    """A worker process ended before its work was done; the message names it and how it ended."""
 
 
 class BadFramesError(Exception):

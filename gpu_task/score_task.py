@@ -1,7 +1,8 @@
 """Scores one chunk: decode exactly its frames, score them, write a segment, upload it."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from contracts import frame_runs
@@ -12,6 +13,7 @@ from gpu_task.chunk_frames import ChunkFrames, Fates
 from gpu_task.failures import HopelessError
 from gpu_task.pipeline.chunk import run_chunk
 from gpu_task.pipeline.encoding import Encoding
+from gpu_task.pipeline.workers import Workers
 from gpu_task.progress import Progress
 from gpu_task.scorers import make_scorer
 from gpu_task.scorers.protocol import Scorer
@@ -42,8 +44,19 @@ def score_chunk(spec: ScoreSpec, folder: Path, timings: Timings, scorer: Scorer)
         return outcome.upload(spec.to.output, path, "video/mp4", (spec.first, spec.last), spec.identity.task, replaced)
 
 
+@contextmanager
+def prepared_scorer(spec: ScoreSpec) -> Generator[Scorer]:
+    """The spec's scorer, ready, in as many worker processes as it asks for; they end with the block."""
+    if spec.execution.workers == 1:
+        yield prepare_scorer(spec)
+        return
+    with Workers(spec, spec.execution.workers) as workers:
+        workers.prepare(*output_size(spec.index, spec.options.max_dimension))
+        yield workers
+
+
 def prepare_scorer(spec: ScoreSpec) -> Scorer:
-    """The spec's scorer, ready for frames of the output's size."""
+    """The spec's scorer in this process, ready for frames of the output's size."""
     scorer = make_scorer(spec)
     scorer.prepare(*output_size(spec.index, spec.options.max_dimension))
     return scorer

@@ -50,15 +50,15 @@ def _do(spec: AnySpec, folder: Path, timings: Timings, machine: Machine) -> outc
         from gpu_task.stitch_task import stitch_video
 
         return stitch_video(spec, folder, timings, machine)
-    from gpu_task.score_task import prepare_scorer, score_chunk
+    from gpu_task.score_task import prepared_scorer, score_chunk
 
-    scorer = prepare_scorer(spec)
-    machine.device = scorer.device
-    timings.started()
-    try:
-        return score_chunk(spec, folder, timings, scorer)
-    finally:
-        machine.peak_memory_bytes = scorer.peak_memory_bytes()
+    with prepared_scorer(spec) as scorer:
+        machine.device = scorer.device
+        timings.started()
+        try:
+            return score_chunk(spec, folder, timings, scorer)
+        finally:
+            machine.peak_memory_bytes = scorer.peak_memory_bytes()
 
 
 def leave_records(spec: AnySpec, result: GpuResult, timings: Timings, log_file: Path) -> None:
