@@ -54,6 +54,7 @@ var onContainers = [
 ]
 var onSystem = [
   { role: 'Storage Blob Data Contributor', why: 'Plans, segments, models, logs and dead letters are the app\'s alone' }
+  // Contributor on the whole account can do this too; it stays should that be narrowed to containers.
   { role: 'Storage Blob Delegator', why: 'Signs the SAS by which a task reads its spec and model and writes its segment and log' }
   { role: 'Storage Queue Data Contributor', why: 'Sends gpu-tasks, reads both queues, moves what keeps failing to their poison queues' }
   { role: 'Storage Queue Delegator', why: 'Signs the SAS by which a task adds its result to gpu-results' }

@@ -189,7 +189,7 @@ class _Template:
             case ("object", pairs):
                 return {self._value(key, scope): self._value(item, scope) for key, item in pairs}
             case ("for", _, _, _, body):
-                return [self._value(body, each) for each in self._loop(expression, scope)]
+                return [self._value(body, each) for each in self._loop(tuple(expression), scope)]
             case ("member", of, name):
                 return self._member(of, self._value(of, scope), name)
             case ("index", of, index):
