@@ -1,17 +1,30 @@
-"""CPU seconds of a process and all below it (Linux)."""
+"""A process and all below it, and their CPU seconds (Linux)."""
 
 import os
 from pathlib import Path
 
 
+def members(root: int) -> set[int]:
+    """The process and its living descendants."""
+    return _tree(root, _stats())
+
+
 def tree_cpu(root: int) -> float:
     """Of a process, its living descendants and all that they have waited for."""
-    ticks = os.sysconf("SC_CLK_TCK")
-    stats = {int(path.parent.name): fields for path in Path("/proc").glob("[0-9]*/stat") if (fields := _fields(path))}
+    ticks, stats = os.sysconf("SC_CLK_TCK"), _stats()
+    return sum(sum(map(int, stats[pid][11:15])) for pid in _tree(root, stats) if pid in stats) / ticks
+
+
+def _tree(root: int, stats: dict[int, list[str]]) -> set[int]:
     tree = {root}
     while more := {pid for pid, fields in stats.items() if int(fields[1]) in tree} - tree:
         tree |= more
-    return sum(sum(map(int, stats[pid][11:15])) for pid in tree if pid in stats) / ticks
+    return tree
+
+
+def _stats() -> dict[int, list[str]]:
+    found = ((int(path.parent.name), _fields(path)) for path in Path("/proc").glob("[0-9]*/stat"))
+    return {pid: fields for pid, fields in found if fields}
 
 
 def _fields(path: Path) -> list[str]:
