@@ -26,7 +26,7 @@ ABOUT = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 1 when a benchmark failed, 2 when a name is unknown."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="all, or some of: " + ", ".join(ABOUT))
     wanted = [name.replace("-", "_") for name in parser.parse_args(arguments).names]
     if not wanted:

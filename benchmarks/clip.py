@@ -19,12 +19,12 @@ def make_clip(path: Path, seconds: float, rate: int, film: Path | None = None) -
 
     H.264 at `rate` frames a second with a keyframe each second, and stereo AAC. Returns the number of frames.
     """
+    frames = round(seconds * rate)
     with tempfile.TemporaryDirectory() as folder:
         if film is None:
             film = Path(folder) / "film.mp4"
             make_sample_clip(film)
-        pictures = [rgb for _, rgb in decode(film)]
-    frames = round(seconds * rate)
+        pictures = [rgb for _, rgb in islice(decode(film), frames)]
     height, width, _ = pictures[0].shape
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=rate, options={"crf": "18", "preset": "medium"})

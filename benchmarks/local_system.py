@@ -18,6 +18,9 @@ from benchmarks.process_tree import tree_cpu
 
 ROOT = Path(__file__).parents[1]
 STOP_SECONDS = 60
+SETTLE_SECONDS = 30
+# CPU seconds in one second that an idle stack takes at most: it polls its queues.
+IDLE_CPU = 0.08
 
 
 class SystemFailed(Exception):
@@ -60,6 +63,14 @@ class Stack:
         return Job(wall=wall, cpu=cpu + tree_cpu(self.process) - spent, video=out / "video.mp4", report=report,
                    phases=self._phases(report["job"], began, ended),
                    tasks=self._tasks(report["job"], report["chunks"]))  # fmt: skip
+
+    def settle(self) -> None:
+        """Wait until the stack has nothing more to do (after a job it readies itself for more), or SETTLE_SECONDS."""
+        for _ in range(SETTLE_SECONDS):
+            spent = tree_cpu(self.process)
+            time.sleep(1)
+            if tree_cpu(self.process) - spent <= IDLE_CPU:
+                return
 
     def _phases(self, job: str, began: datetime, ended: datetime) -> dict[str, float]:
         return job_phases.phases(job_phases.fetch_history(self.endpoints["functions"], job), began, ended)

@@ -3,9 +3,9 @@
 python -m benchmarks.one_machine [--seconds 60] [--rate 15] [--runs 2] [--float32-runs 1] [--clip FILE] [--no-ray]
 
 The system's time is what its user waits: upload, start, plan, score on two nodes, stitch, publish, download. The local
-stack is up already, as it would be, and so is Ray: the start of neither is counted. CPU seconds are of all processes.
-All sides paint with the same network, in `auto` precision with the very scorer of a GPU task; in float32 the single
-process is plain PyTorch. Each result is checked: all frames, the source's sound, the same pictures.
+stack is up already and has had a job, as it would have, and so is Ray: the start of neither is counted. CPU seconds are
+of all processes. All sides paint with the same network, in `auto` precision with the very scorer of a GPU task; in
+float32 the single process is plain PyTorch. Each result is checked: all frames, the source's sound, the same pictures.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +55,16 @@ class Turn:
 
 @dataclass(frozen=True)
 class Bench:
-    """What all turns share. `ray` is the interpreter that has Ray, None where it is left out."""
+    """What all turns share. `ray` is the interpreter that has Ray, None where it is left out.
+
+    `compiled` fills up with the precisions for which the system had its network compiled: then the others have it too.
+    """
 
     clip: Path
     folder: Path
     ray: Path | None
     nodes: int = NODES
+    compiled: set[str] = field(default_factory=set[str])
 
     def turn(self, precision: str, number: int, with_ray: bool) -> list[Turn]:
         """One turn of each side, the system first in even turns and last in odd ones."""
@@ -76,9 +80,23 @@ class Bench:
 
     def system(self, precision: str, name: str) -> Turn:
         # One state folder for each precision: a stack that goes on, as it would for its user.
-        with running_stack(self.folder / precision, self.nodes, {"SCORE_PRECISION": precision}) as stack:
+        # In float32 the other side is plain PyTorch, which compiles nothing.
+        settings = {"SCORE_PRECISION": precision, "SCORE_COMPILE": "auto" if precision == "auto" else "never"}
+        with running_stack(self.folder / precision, self.nodes, settings) as stack:
+            # As those of a stack in use, its nodes have run a task before: the first pays for loading PyTorch.
+            stack.job(self._short_clip(), STYLE, self.folder / f"first-{name}")
+            stack.settle()
             job = stack.job(self.clip, STYLE, self._out(SYSTEM, name).parent)
+        if any(", compiled" in task["device"] for task in job.tasks):
+            self.compiled.add(precision)
         return Turn(SYSTEM, precision, job.wall, job.cpu, job)
+
+    def _short_clip(self) -> Path:
+        """The clip's first frames, one for each node."""
+        path = self.folder / "short.mp4"
+        if not path.exists():
+            make_clip(path, 1, self.nodes, film=self.clip)
+        return path
 
     def single(self, precision: str, name: str) -> Turn:
         wall, cpu, _ = self._script([sys.executable, "-m", "benchmarks.single_process"], precision, SINGLE, name)
@@ -94,6 +112,7 @@ class Bench:
         out = self._out(side, name)
         out.parent.mkdir(parents=True)
         command = [*command, str(self.clip), STYLE, str(out), "--precision", precision]
+        command += ["--compiled"] if precision in self.compiled else []
         # Ray would leave a token in the user's home, and report its use to its makers.
         ray = {"RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(ROOT)}
         before, began = os.times(), time.monotonic()

@@ -32,7 +32,7 @@ SECTIONS = {
         "part of it: one process that decodes, paints and encodes on all cores, and a Ray Data pipeline with as many "
         "actors as the system has nodes. They take turns, and every result is checked: all frames, the source's "
         "sound, the same pictures. What the user waits counts, from the command to the downloaded file; the stack "
-        "and Ray are up before. The second table says where the system's time went.",
+        "(which has had a job already) and Ray are up before. The second table says where the system's time went.",
     ),
     "fan_out": (
         "Fan-out",

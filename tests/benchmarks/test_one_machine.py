@@ -99,3 +99,21 @@ def test_cpu_seconds_are_of_all_descendants() -> None:
         assert process.stdout is not None
         process.stdout.read(1)
         assert tree_cpu(process.pid) >= 0.25
+
+
+def test_a_network_that_the_system_compiled_is_compiled_on_the_other_sides_too(
+    small_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        ran.append(command)
+        return subprocess.CompletedProcess(command, 0, "6\n", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    bench = Bench(small_clip, tmp_path, None, compiled={"auto"})
+
+    for precision in ("auto", "float32"):
+        bench.single(precision, f"{precision}0")
+
+    assert ["--compiled" in command for command in ran] == [True, False]
