@@ -1,6 +1,7 @@
 """The frames of a chunk in order: decoded to be scored, taken as they are in the source, or left to be held."""
 
 import logging
+import os
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -17,10 +18,14 @@ from media.errors import FramesMissing
 from media.frames import to_rgb
 from media.leniently import read_leniently
 from media.ranged import RangedReader
-from media.reader import read_frames
+from media.stretches import read_in_stretches
 from media.survey import bad_frames
 
 log = logging.getLogger(__name__)
+
+# A decoder has one thread (see `media.stretches`); this many of them on a node with a GPU's usual 16 cores and more. On
+# a few cores they would only take them from the scorer and the encoder.
+MAX_DECODERS, CORES_PER_DECODER = 4, 4
 
 
 class NothingToHoldError(HopelessError):
@@ -44,7 +49,8 @@ class ChunkFrame:
 
 
 class ChunkFrames:
-    """What `spec` asks for, read from `source` at `size` (width, height).
+    """What `spec` asks for, read from `source` at `size` (width, height), by so many `decoders` at once (None: as many
+    as suit the machine), each with a reader of its own.
 
     Raises (while iterated):
         BadFramesError: frames that are not to be replaced do not decode; it names all of them.
@@ -52,8 +58,12 @@ class ChunkFrames:
         media.errors.UnsupportedMedia: the source cannot be opened.
     """
 
-    def __init__(self, spec: ScoreSpec, source: RangedReader, size: tuple[int, int]) -> None:
+    def __init__(
+        self, spec: ScoreSpec, source: RangedReader, size: tuple[int, int], decoders: int | None = None
+    ) -> None:
         self._spec, self._source, self._size = spec, source, size
+        self._decoders = decoders or max(1, min(MAX_DECODERS, (os.process_cpu_count() or 1) // CORES_PER_DECODER))
+        self._readers = [source]
         self._replaced = spec.replacement.frames if spec.replacement else ()
         self._avoided = (*self._replaced, *(spec.replacement.avoid if spec.replacement else ()))
 
@@ -74,6 +84,17 @@ class ChunkFrames:
             yield from self._decoded(run)
         for run, is_replaced in sorted(good + bad):
             yield from self._stand_ins(run) if is_replaced else self._decoded(run)
+
+    @property
+    def readers(self) -> tuple[RangedReader, ...]:
+        """All that have read so far: what they fetched, and the seconds that it took, adds up."""
+        return tuple(self._readers)
+
+    def _open(self) -> RangedReader:
+        if self._decoders == 1:
+            return self._source
+        self._readers.append(self._source.again())
+        return self._readers[-1]
 
     def stand_in(self) -> ChunkFrame:
         """The frame to be scored and held where the segment begins with frames to be held: the nearest before the
@@ -113,11 +134,13 @@ class ChunkFrames:
         position, last = run
         while position <= last:
             start = time.perf_counter()
+            frames = read_in_stretches(self._open, self._spec.index, position, last, readers=self._decoders)
             try:
-                for frame in read_frames(self._source, self._spec.index, position, last):
-                    rgb = to_rgb(frame, self._size)
-                    yield ChunkFrame(position, "scored", rgb, time.perf_counter() - start)
-                    position, start = position + 1, time.perf_counter()
+                with closing(frames):
+                    for frame in frames:
+                        rgb = to_rgb(frame, self._size)
+                        yield ChunkFrame(position, "scored", rgb, time.perf_counter() - start)
+                        position, start = position + 1, time.perf_counter()
             except FramesMissing as error:
                 position = self._after_bad(position, last, error)
 

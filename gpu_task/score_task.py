@@ -73,8 +73,14 @@ def write_segment(spec: ScoreSpec, path: Path, timings: Timings, scorer: Scorer)
     with Progress(spec.to.progress) as progress:
         encoding = Encoding(spec, path, timings, progress)
         timings.pipeline = run_chunk(frames, scorer, encoding)
-    timings.downloaded(source.seconds)
-    log.info("read %.1f of %.1f MB in %d requests", source.bytes_read / 1e6, spec.source.size / 1e6, source.requests)
+    readers = frames.readers
+    timings.downloaded(sum(reader.seconds for reader in readers))
+    log.info(
+        "read %.1f of %.1f MB in %d requests",
+        sum(reader.bytes_read for reader in readers) / 1e6,
+        spec.source.size / 1e6,
+        sum(reader.requests for reader in readers),
+    )
     return encoding.fates
 
 

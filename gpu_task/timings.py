@@ -73,7 +73,8 @@ class Timings:
             self.add(stage, seconds)
 
     def downloaded(self, seconds: float) -> None:
-        """Seconds that decoding waited for the source's bytes: moved from `decode` to `download`."""
+        """Seconds that decoders waited for the source's bytes: moved from `decode` to `download`. With several of them
+        they may be more than those that frames were waited for."""
         self.add("download", seconds)
         self._seconds["decode"] = max(0.0, self._seconds["decode"] - seconds)
 

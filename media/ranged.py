@@ -49,6 +49,10 @@ class RangedReader:
         self._next_block = 0  # the block after the last one fetched: fetching it means reading on
         self._streak = 0
 
+    def again(self) -> "RangedReader":
+        """Another reader of the same object, for another thread; `read_range` must be fit for that."""
+        return RangedReader(self._read_range, self.size, self._block_size, name=self.name)
+
     def read(self, size: int = -1, /) -> bytes:
         """Up to `size` bytes from the current position; all the rest if negative; empty at the end."""
         if self.closed:

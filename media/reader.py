@@ -35,7 +35,7 @@ class Start:
 
 def read_frames(
     source: Source, index: VideoIndex, first: int, last: int, *, threads: int | None = None
-) -> Iterator[VideoFrame]:
+) -> Generator[VideoFrame]:
     """Yield frames `first`..`last` (inclusive, numbered as in the source) exactly once each, in order.
 
     `index` is the source's index or a window of it. Frames are as decoded: unrotated, with pts and time base as in
@@ -93,7 +93,7 @@ def _known(index: VideoIndex, start: Keyframe | None) -> Known:
 
 def _read_counted(
     source: Source, index: VideoIndex, first: int, want: Sequence[int], threads: int | None
-) -> Iterator[VideoFrame]:
+) -> Generator[VideoFrame]:
     """Decode from the very first frame and count."""
     got = 0
     with open_source(source) as container:
@@ -114,7 +114,7 @@ def _read_counted(
 
 def _read_sought(
     source: Source, index: VideoIndex, first: int, want: Sequence[int], threads: int | None
-) -> Iterator[VideoFrame]:
+) -> Generator[VideoFrame]:
     """Climb the ladder of starting points; a retry goes on from the first frame that has not been yielded."""
     got = 0
     ladder = _ladder(index, want[0], threads)

@@ -1,6 +1,7 @@
 """Frames that cannot be decoded or scored: named, or replaced, and never more of them than need be."""
 
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +10,19 @@ import pytest
 from contracts.frame_times import FrameTimes
 from contracts.messages import GpuResult
 from contracts.task_spec import Replacement, ScoreSpec
-from gpu_task import scorers, task
+from gpu_task import chunk_frames, scorers, task
 from gpu_task.blobs import range_reader
 from gpu_task.chunk_frames import ChunkFrames
+from gpu_task.failures import BadFramesError
 from gpu_task.timings import Timings
 from media.frames import to_rgb
 from media.ranged import RangedReader
 from media.reader import read_frames
 from media.segment import check_segment
+from media.stretches import read_in_stretches
 from tests.gpu_task import picky
 from tests.gpu_task.conftest import Storage
-from tests.gpu_task.damaged import Film, numbers_in, pictures_in
+from tests.gpu_task.damaged import Film, number_in, numbers_in, pictures_in
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -82,6 +85,26 @@ def test_what_was_named_can_be_replaced_at_the_next_attempt(film: Film, tmp_path
     replaced = {frame for run in first.bad_frames for frame in range(run[0], run[1] + 1)}
     assert {number for number, shown in enumerate(numbers) if number != shown} == replaced
     assert fates == {"held": ",".join(f"{a}-{b}" if a < b else str(a) for a, b in first.bad_frames)}
+
+
+@pytest.mark.parametrize(("decoders", "readers"), [(1, 1), (3, 1 + 5)])
+def test_with_several_decoders_the_same_frames_come_and_the_same_are_named(
+    film: Film, monkeypatch: pytest.MonkeyPatch, decoders: int, readers: int
+) -> None:
+    monkeypatch.setattr(chunk_frames, "read_in_stretches", partial(read_in_stretches, min_frames=8))
+    damaged = film.damaged("decoders", {**KEY_GONE, 50: "half gone"})
+    size = (film.index.width, film.index.height)
+    whole, broken = (
+        ChunkFrames(film.spec("decoders", ref, 0, 59), RangedReader(range_reader(ref), ref.size), size, decoders)
+        for ref in (film.whole, damaged)
+    )
+
+    assert [number_in(frame.rgb) for frame in whole if frame.rgb is not None] == list(range(60))
+    assert len(whole.readers) == readers
+    assert sum(reader.bytes_read for reader in whole.readers) >= film.whole.size
+    with pytest.raises(BadFramesError) as caught:
+        list(broken)
+    assert caught.value.runs == ((24, 35), (50, 50))
 
 
 def test_held_frames_show_the_scored_frame_before(film: Film, tmp_path: Path) -> None:

@@ -96,3 +96,14 @@ def test_a_closed_reader_reads_no_more() -> None:
         ranged.read(1)
     with pytest.raises(ValueError, match="closed"):
         ranged.read(1)
+
+
+def test_another_reader_of_the_same_object_has_a_place_and_counts_of_its_own() -> None:
+    data = bytes(range(200))
+    one = RangedReader(lambda offset, length: data[offset : offset + length], len(data), 16, name="object")
+    one.seek(50)
+
+    other = one.again()
+
+    assert (other.read(3), one.read(3)) == (data[:3], data[50:53])
+    assert (other.name, other.requests, one.requests) == ("object", 1, 1)
