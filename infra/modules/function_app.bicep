@@ -139,10 +139,13 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
   properties: union(settings, hosting, connections, byIdentity)
 }
 
-// Deployments come with an identity, never with a publishing password.
+// Deployments come with an identity, never with a publishing password. One after the other: a site that is being changed
+// answers a second change with a conflict.
+@batchSize(1)
 resource publishing 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-04-01' = [for kind in ['scm', 'ftp']: {
   parent: app
   name: kind
+  dependsOn: [appSettings]
   properties: { allow: false }
 }]
 

@@ -13,28 +13,12 @@ param token string
 @description('Addresses of the VNet, a /22 or larger. Clear of 172.17.0.0/16, which is Docker on every node.')
 param addressPrefix string
 
+// No rules but Azure's own, which let nothing in from the internet: what else Flex Consumption needs on its subnet is
+// not documented.
 resource appGroup 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
   name: 'nsg-app-${token}'
   location: location
   tags: tags
-  properties: {
-    securityRules: [
-      {
-        name: 'nothing-in'
-        properties: {
-          description: 'The app is reached by its public address, which does not lead through the VNet.'
-          direction: 'Inbound'
-          access: 'Deny'
-          priority: 4000
-          protocol: '*'
-          sourceAddressPrefix: '*'
-          sourcePortRange: '*'
-          destinationAddressPrefix: '*'
-          destinationPortRange: '*'
-        }
-      }
-    ]
-  }
 }
 
 resource endpointGroup 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
