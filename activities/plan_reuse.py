@@ -10,10 +10,7 @@ from collections.abc import Sequence
 from itertools import batched, groupby
 from pathlib import Path
 
-from azure.core.exceptions import ResourceNotFoundError
-from pydantic import ValidationError
-
-from activities.publish import LEDGER_NAME, PROVENANCE_NAME
+from activities.published import REMEDY, NoBase, read_published
 from activities.refusal import JobRefused
 from activities.reuse import encoder_settings, open_result
 from activities.storage import data_account, system_account
@@ -22,42 +19,13 @@ from contracts.base_result import BaseResult
 from contracts.frame_runs import FrameRun
 from contracts.job import StartInput
 from contracts.layout import VIDEO_NAME
-from contracts.ledger import Ledger, LedgerIncomplete
+from contracts.ledger import Ledger
 from contracts.plan import Chunk, Plan
-from contracts.provenance import Provenance
 from contracts.video_index import VideoIndex
 from media.errors import MediaError
 from media.extract import Result, check_encoder
 from media.frames import output_size
 from media.index import probe
-
-REMEDY = "name another base, or score the whole video"
-
-
-class NoBase(Exception):
-    """There is no result to reuse; the message says why."""
-
-
-def read_published(base: str) -> tuple[Provenance, Ledger]:
-    """What job `base` published beside its video.
-
-    Raises:
-        NoBase: it has published nothing, or in another form.
-    """
-    data = data_account()
-    try:
-        provenance = data.read_json(layout.OUTPUTS, layout.output_blob(base, PROVENANCE_NAME), Provenance)
-        ledger = data.read_json(layout.OUTPUTS, layout.output_blob(base, LEDGER_NAME), Ledger)
-        ledger.require_complete()
-        return provenance, ledger
-    except ResourceNotFoundError:
-        raise NoBase(f"no finished job of that name in container {layout.OUTPUTS!r}; {REMEDY}") from None
-    except LedgerIncomplete as error:
-        raise NoBase(f"its ledger.json is damaged, {error}; {REMEDY}") from None
-    except ValidationError as error:
-        raise NoBase(
-            f"its result was published by another version ({error.error_count()} differences); {REMEDY}"
-        ) from None
 
 
 def scored_part(start: StartInput, index: VideoIndex) -> VideoIndex:

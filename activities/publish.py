@@ -11,6 +11,7 @@ from activities.storage import data_account, system_account
 from activities.version import code_version
 from contracts import frame_runs, layout
 from contracts.job import StartInput
+from contracts.layout import LEDGER_NAME, PROVENANCE_NAME
 from contracts.ledger import ChunkOutcome, Ledger
 from contracts.makespan import Makespan
 from contracts.plan import Plan
@@ -18,8 +19,6 @@ from contracts.provenance import Provenance
 from contracts.status import JobResult
 from contracts.steps import PublishInput, RunRef
 from contracts.task_spec import EncoderOptions
-
-LEDGER_NAME, PROVENANCE_NAME = "ledger.json", "provenance.json"
 
 
 def publish(publication: PublishInput) -> JobResult:

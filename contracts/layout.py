@@ -211,7 +211,7 @@ def model_blob(key: str) -> str:
     return f"{key}.safetensors"
 
 
-VIDEO_NAME = "video.mp4"
+VIDEO_NAME, LEDGER_NAME, PROVENANCE_NAME = "video.mp4", "ledger.json", "provenance.json"
 
 
 def output_blob(job: str, name: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from activities.plan_reuse import REMEDY, NoBase, read_published
+from activities.published import REMEDY, NoBase, read_published
 from contracts import frame_runs
 from contracts.frame_runs import FrameRun
 from contracts.job import JobRequest
