@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from activities import limits
+from activities.execution import executions
 from activities.plan_figures import figures_by_execution
 from activities.plan_reuse import completed, scored_part
 from activities.settings import settings
@@ -32,14 +33,14 @@ INDIFFERENCE = 1.02
 
 
 def plan_chunks(start: StartInput) -> Planned:
-    """Write the plan (or keep the one of an earlier run) and return its size.
+    """Write the plan (or keep that of an earlier run, see `_kept`) and return its size.
 
     Raises:
         JobRefused: the job would cost more than it may, or have too many chunks.
     """
     system = system_account()
     try:
-        plan = system.find_json(layout.JOBS, layout.plan_blob(start.job), Plan) or _plan(start)
+        plan = _kept(start) or _plan(start)
         limits.check_cost(plan.expected_cost, start.request.options.max_cost, settings())
     except limits.OverLimit as over:
         raise over.refusal() from None
@@ -120,6 +121,24 @@ def _cost(frame_count: int, chunks: int, figures: PlanFigures) -> float:
     start_ups = chunks * figures.start_up_seconds + min(chunks, figures.workers) * figures.compile_seconds
     seconds = figures.fit_seconds + start_ups + frame_count * _seconds_per_frame(figures)
     return node_cost(seconds, figures.workers_per_node, figures.node_price_per_hour)
+
+
+def _kept(start: StartInput) -> Plan | None:
+    """The plan there is. One whose way to run the settings do not allow any more stands only if it was used: a network
+    that could not be compiled, for one, must not be tried again for ever.
+    """
+    plan = system_account().find_json(layout.JOBS, layout.plan_blob(start.job), Plan)
+    if plan is None or plan.execution in executions(start.request.scorer, settings()):
+        return plan
+    return plan if _has_scored(start.job, plan) else None
+
+
+def _has_scored(job: str, plan: Plan) -> bool:
+    """Whether there are segments that tasks of the job made; those of a base's frames nobody scored for it."""
+    container = system_account().container(layout.JOBS)
+    reused = tuple(layout.segment_prefix(job, chunk.index) for chunk in plan.chunks if chunk.reuse)
+    segments = container.list_blob_names(name_starts_with=layout.segment_prefix(job))
+    return any(not name.startswith(reused) for name in segments)
 
 
 def _plan(start: StartInput) -> Plan:

@@ -72,8 +72,8 @@ class Settings:
     )
     seconds_per_megapixel: float = _setting(
         "SECONDS_PER_MEGAPIXEL",
-        0.6,
-        "Seconds one worker takes for one megapixel of one frame, until measured; 0.6 is a CPU core with AVX-512 BF16",
+        0.4,
+        "Seconds one worker takes for one megapixel of one frame, until measured; 0.4 is a CPU core with AVX-512 BF16",
     )
     max_attempts: int = _setting("MAX_ATTEMPTS", 3, "Tries of one chunk or fit before the job fails")
     poll_seconds: float = _setting(

@@ -1,5 +1,6 @@
 """From a published job to the next one's plan, on real storage: figures, the way to run, and what stays as it was."""
 
+import math
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from activities.publish import publish
 from activities.segments import record
 from activities.submit_chunk import submit_chunk
 from contracts import layout
+from contracts.compiling import COMPILING
 from contracts.job import JobOptions, JobRequest, StartInput
 from contracts.ledger import ChunkOutcome
 from contracts.messages import GPU_RESULTS_QUEUE, GPU_TASKS_QUEUE, GpuResult, StageSeconds
@@ -141,11 +143,13 @@ def test_a_long_job_is_compiled_and_a_short_one_is_not() -> None:
 
 
 def test_compiling_pays_from_the_frames_that_save_more_than_it_costs(monkeypatch: pytest.MonkeyPatch) -> None:
-    # 0.3072 s a frame, 0.32 of it saved: 40 s are 407 frames of each of the two workers.
-    assert not planned(new_job(790, chunk_size=395)).execution.compiled
-    assert planned(new_job(830, chunk_size=415)).execution.compiled
+    known = COMPILING["style-transfer"]
+    saved_per_frame = 100 * 0.003072 * (1 - known.time_ratio)
+    enough = math.ceil(known.seconds / saved_per_frame) + 1  # of each of the two workers
+    assert not planned(new_job(2 * (enough - 2), chunk_size=enough - 2)).execution.compiled
+    assert planned(new_job(2 * enough, chunk_size=enough)).execution.compiled
     set_to(monkeypatch, WORKERS_PER_TASK="2")
-    assert not planned(new_job(830, chunk_size=415)).execution.compiled
+    assert not planned(new_job(2 * enough, chunk_size=enough)).execution.compiled
 
 
 @pytest.mark.parametrize(("setting", "frames", "compiled"), [("never", LONG, False), ("always", 60, True)])
@@ -170,6 +174,7 @@ def test_how_a_jobs_tasks_run_is_decided_once_and_every_task_is_told(monkeypatch
     start, execution = new_job(chunk_size=20), Execution(precision="float32", compiled=True, workers=3)
     first = planned(start)
     assert first.execution == execution
+    storage.system_account().write_text(layout.JOBS, layout.segment_blob(start.job, "c00000-a1", 1), "scored")
 
     set_to(monkeypatch, SCORE_PRECISION="auto", SCORE_COMPILE="never", WORKERS_PER_TASK="1")
     again = start.model_copy(update={"run": 2})
@@ -179,6 +184,30 @@ def test_how_a_jobs_tasks_run_is_decided_once_and_every_task_is_told(monkeypatch
     assert submit_chunk(task).state == "submitted"
     blob = layout.spec_blob(start.job, task.task, 2)
     assert storage.system_account().read_json(layout.JOBS, blob, ScoreSpec).execution == execution
+
+
+def test_a_job_that_could_not_be_compiled_and_scored_nothing_is_planned_anew_by_the_settings_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    set_to(monkeypatch, SCORE_COMPILE="always")
+    start = new_job()
+    first = planned(start)
+    assert planned(start.model_copy(update={"run": 2})) == first
+    set_to(monkeypatch, SCORE_COMPILE="never")
+    cut = tuple(chunk.model_copy(update={"reuse": chunk.index == 0}) for chunk in first.chunks)
+    system = storage.system_account()
+    system.write_json(layout.JOBS, layout.plan_blob(start.job), first.model_copy(update={"chunks": cut}))
+    system.write_text(layout.JOBS, layout.segment_blob(start.job, "c00000-a1", 1), "a base's frames, not scored")
+    assert not planned(start.model_copy(update={"run": 3})).execution.compiled
+
+
+def test_a_plan_stands_whatever_has_been_measured_since() -> None:
+    start = new_job(chunk_size=20)
+    plan = planned(start)
+    other = new_job(chunk_size=20)
+    published(other, outcomes(planned(other), job=other.job))
+    assert planned(new_job(chunk_size=20)).figures != plan.figures
+    assert planned(start) == plan
 
 
 def test_what_a_task_said_of_its_seconds_is_what_is_measured() -> None:
