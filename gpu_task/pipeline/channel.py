@@ -11,21 +11,25 @@ class StoppedError(Exception):
 
 
 class Joint:
-    """What the stages of one pipeline share: a lock to wait on, and the first error of any of them.
-
-    One lock for all channels: a stage that waits for room in one is woken by what happens in another.
-    """
+    """What the stages of one pipeline share: a lock, and the first error of any of them, which wakes all that wait."""
 
     def __init__(self) -> None:
-        self.changed = threading.Condition()
+        self.lock = threading.Lock()
         self.error: BaseException | None = None
+        self._conditions: list[threading.Condition] = []
+
+    def condition(self) -> threading.Condition:
+        """Something to wait for, under the one lock; told of an error too."""
+        self._conditions.append(threading.Condition(self.lock))
+        return self._conditions[-1]
 
     def fail(self, error: BaseException) -> None:
         """Ends all stages. The first error stands; what follows from it is not looked at."""
-        with self.changed:
+        with self.lock:
             if self.error is None and not isinstance(error, StoppedError):
                 self.error = error
-            self.changed.notify_all()
+            for condition in self._conditions:
+                condition.notify_all()
 
 
 class Channel[T]:
@@ -41,6 +45,8 @@ class Channel[T]:
         self.starved = 0.0
         self.blocked = 0.0
         self._joint = joint
+        # One each, so that an item wakes the one thread that it is for: on a single core every other costs its turn.
+        self._room, self._there = joint.condition(), joint.condition()
         self._items: deque[T] = deque()
         self._ended = False
 
@@ -50,18 +56,18 @@ class Channel[T]:
         Raises:
             StoppedError: a stage has failed.
         """
-        with self._joint.changed:
+        with self._joint.lock:
             if len(self._items) >= self.limit:
-                self.blocked += self._wait(lambda: len(self._items) < self.limit)
+                self.blocked += self._wait(self._room, lambda: len(self._items) < self.limit)
             self._go_on()
             self._items.append(item)
-            self._joint.changed.notify_all()
+            self._there.notify()
 
     def end(self) -> None:
         """No more items will come."""
-        with self._joint.changed:
+        with self._joint.lock:
             self._ended = True
-            self._joint.changed.notify_all()
+            self._there.notify()
 
     def take(self) -> T | None:
         """The next item; waits for it. None at the end.
@@ -69,9 +75,9 @@ class Channel[T]:
         Raises:
             StoppedError: a stage has failed, though items may be left.
         """
-        with self._joint.changed:
+        with self._joint.lock:
             if not self._items and not self._ended:
-                self.starved += self._wait(lambda: bool(self._items) or self._ended)
+                self.starved += self._wait(self._there, lambda: bool(self._items) or self._ended)
             return self._taken()
 
     def take_ready(self) -> T | None:
@@ -80,7 +86,7 @@ class Channel[T]:
         Raises:
             StoppedError: a stage has failed.
         """
-        with self._joint.changed:
+        with self._joint.lock:
             return self._taken()
 
     def __iter__(self) -> Iterator[T]:
@@ -92,12 +98,12 @@ class Channel[T]:
         if not self._items:
             return None
         item = self._items.popleft()
-        self._joint.changed.notify_all()
+        self._room.notify()
         return item
 
-    def _wait(self, ready: Callable[[], bool]) -> float:
+    def _wait(self, condition: threading.Condition, ready: Callable[[], bool]) -> float:
         start = time.perf_counter()
-        self._joint.changed.wait_for(lambda: self._joint.error is not None or ready())
+        condition.wait_for(lambda: self._joint.error is not None or ready())
         return time.perf_counter() - start
 
     def _go_on(self) -> None:
