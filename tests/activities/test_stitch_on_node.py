@@ -46,7 +46,7 @@ def accounts(azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A result as a task makes it: its index comes first."""
     made = tmp_path_factory.mktemp("video")
-    clip = make_clip(made / "clip.mp4", FRAMES, (64, 48), sound=False)
+    clip = make_clip(made / "clip.mp4", FRAMES, (64, 48), gop=4, sound=False)
     return _faststart(clip, made / "video.mp4")
 
 
