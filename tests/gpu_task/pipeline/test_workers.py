@@ -158,6 +158,16 @@ def test_a_killed_worker_fails_the_task_and_is_named(spec: ScoreSpec, tmp_path: 
     assert failures.describe(caught.value, tmp_path).cause is None
 
 
+def test_frames_are_not_blamed_for_workers_that_died(spec: ScoreSpec) -> None:
+    with Workers(spec, 2, in_worker.overlapping) as workers:
+        workers.prepare(2, 2)
+        pids = workers.pids
+        sink = Sink(lambda at: [os.kill(pid, signal.SIGKILL) for pid in pids] if at == 3 else None)
+
+        with pytest.raises(WorkerDiedError, match=r"worker [12] of 2 \(process"):
+            run_chunk(Source(scored(range(200))), workers, sink)
+
+
 def test_frames_that_a_workers_scorer_refuses_are_named(spec: ScoreSpec) -> None:
     with Workers(spec, 2, in_worker.refusing) as workers:
         workers.prepare(2, 2)
