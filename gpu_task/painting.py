@@ -66,10 +66,9 @@ def _converted(module: nn.Module, dtype: torch.dtype) -> nn.Module:
             setattr(module, name, FrameNorm(child))
         else:
             _converted(child, dtype)
-    if not isinstance(module, FrameNorm):
-        for name, value in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)):
-            if value.is_floating_point():
-                layout = torch.channels_last if value.dim() == 4 else torch.preserve_format
-                converted = value.detach().to(dtype, memory_format=layout)
-                setattr(module, name, nn.Parameter(converted) if isinstance(value, nn.Parameter) else converted)
+    for name, value in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)):
+        if value.is_floating_point():
+            layout = torch.channels_last if value.dim() == 4 else torch.preserve_format
+            converted = value.detach().to(dtype, memory_format=layout)
+            setattr(module, name, nn.Parameter(converted) if isinstance(value, nn.Parameter) else converted)
     return module

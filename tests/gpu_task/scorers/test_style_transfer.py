@@ -90,6 +90,23 @@ def test_every_built_in_style_is_as_good_in_16_bits(
     assert abs(scored - painted.round().numpy()).mean() <= 1.5
 
 
+def test_the_network_is_given_whole_batches_alone(
+    network: StyleNetwork, frames: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a GPU kernels are chosen by shape, and round differently."""
+    shapes: list[torch.Size] = []
+
+    def paint(batch: torch.Tensor, mix: None) -> torch.Tensor:
+        shapes.append(batch.shape)
+        return batch
+
+    fours = scorer(network, batch_size=4)
+    monkeypatch.setattr(fours, "_paint", paint)
+
+    assert np.array_equal(fours.score(frames[:3]), frames[:3])
+    assert shapes == [(4, 48, 64, 3)]
+
+
 def test_the_device_is_named_with_what_changes_rounding(network: StyleNetwork) -> None:
     exact = StyleTransfer(network, ScorerOptions(), torch.device("cpu"), Execution(precision="float32"))
 
