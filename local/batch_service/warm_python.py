@@ -123,8 +123,7 @@ class _Server:
             if not answer.done():
                 answer.set_result({"refused": "the server is gone"})
         for process in self._running.values():
-            kill_group(process.pid)  # nobody is left to say how it ends
-            process.end(_KILLED)
+            process.end(_KILLED)  # nobody is left to say how it ends; whoever waits kills what is left of its group
 
 
 class WarmPython:
