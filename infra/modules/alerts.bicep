@@ -1,5 +1,6 @@
 // What somebody should hear of. Queries run over the workspace; each says in its description what to do.
-// unverified: the text of the hosts' own log lines and the columns of Batch's events, which no account was at hand to see.
+// A failed job is known by a line of the Durable extension, whose text is taken from its source (EndToEndTraceHelper).
+// unverified: that it arrives in AppTraces like this, and the columns of Batch's events; no account was at hand to see.
 
 @description('Region.')
 param location string
@@ -25,7 +26,7 @@ var alerts = [
     window: 'PT15M'
     query: '''
 AppTraces
-| where Message has "score_video" and Message has "failed with an error" and Message !has "IsReplay: True"
+| where Message contains "Function 'score_video (Orchestrator)' failed with an error"
 '''
   }
   {

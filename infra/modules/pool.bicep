@@ -65,8 +65,8 @@ param nfsSource string
 var spotNodes = string(spot ? maxNodes : 0)
 var dedicatedNodes = string(spot ? maxDedicatedNodes : maxNodes)
 var bounds = replace(replace(loadTextContent('../autoscale.formula'), '{minNodes}', string(minNodes)), '{maxNodes}', string(maxNodes))
-var kinds = replace(replace(bounds, '{maxSpotNodes}', spotNodes), '{maxDedicatedNodes}', dedicatedNodes)
-var formula = replace(replace(kinds, '{slotsPerNode}', string(slotsPerNode)), '{keepWarmMinutes}', string(keepWarmMinutes))
+var targets = replace(replace(bounds, '{maxSpotNodes}', spotNodes), '{maxDedicatedNodes}', dedicatedNodes)
+var formula = replace(replace(targets, '{slotsPerNode}', string(slotsPerNode)), '{keepWarmMinutes}', string(keepWarmMinutes))
 
 var mounts = {
   none: []

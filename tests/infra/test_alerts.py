@@ -44,7 +44,7 @@ def test_a_dead_letter_is_known_by_the_line_that_the_code_logs() -> None:
 def test_a_failed_job_is_known_by_its_orchestrator() -> None:
     workflow = (REPOSITORY / "orchestrations" / "score_video.py").read_text()
     (name,) = re.findall(r"^def (\w+)\(ctx: OrchestrationContext, payload", workflow, re.MULTILINE)
-    assert f'"{name}"' in _query("job-failed")
+    assert f"Function '{name} (Orchestrator)' failed" in _query("job-failed")
 
 
 def test_what_they_read_is_sent_to_the_workspace() -> None:

@@ -144,6 +144,7 @@ def test_a_host_that_never_starts_is_told_with_what_helps(azd: Azd) -> None:
     ended = azd.run("postdeploy", KEY_AFTER="99", WIRE_ATTEMPTS="3")
     assert ended.returncode == 1
     assert "azd hooks run postdeploy" in ended.stderr
+    assert len([call for call in azd.calls if "keys list" in call]) == 3
     assert not [call for call in azd.calls if "deployment" in call]
 
 

@@ -38,6 +38,21 @@ ALLOWS = {
     "AcrPull": ["pull/read"],
 }
 
+# A second writing of infra/role_ids.json, from https://learn.microsoft.com/azure/role-based-access-control/built-in-roles:
+# a slip in an id would grant something else, or nothing.
+IDS = {
+    "AcrPull": "7f951dda-4ed3-4680-a7ca-43fe172d538d",
+    "Azure Batch Job Submitter": "48e5e92e-a480-4e71-aa9c-2778f4c13781",
+    "Monitoring Metrics Publisher": "3913510d-42f4-4e42-8a64-420c390055eb",
+    "Storage Blob Data Contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
+    "Storage Blob Data Owner": "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
+    "Storage Blob Data Reader": "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1",
+    "Storage Blob Delegator": "db58b8e5-c6ad-4a2a-8342-4190687cbf4a",
+    "Storage Queue Data Contributor": "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
+    "Storage Queue Delegator": "7ee386e9-84f0-448e-80a6-f185f6533131",
+    "Storage Table Data Contributor": "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
+}
+
 
 @dataclass(frozen=True)
 class Need:
@@ -189,6 +204,7 @@ def test_each_role_in_the_list_is_in_use_and_no_id_is_written_elsewhere() -> Non
     used = {grant.role for variant in VARIANTS for grant in _grants(variant)}
     known = json.loads((INFRA / "role_ids.json").read_text())
     assert used == known.keys() == ALLOWS.keys()
+    assert known == IDS
     elsewhere = [
         path.name for path in INFRA.rglob("*.bicep") if any(each in path.read_text() for each in known.values())
     ]
