@@ -79,6 +79,7 @@ def row(kind: str, run: FanOut, nodes: int, seconds: float) -> dict[str, Any]:
         "scorer": kind,
         "chunks": run.chunks,
         "scoring_s": round(run.scoring, 2),
+        **{f"{phase}_s": round(seconds, 2) for phase, seconds in run.after.items()},
         "job_s": round(run.wall, 2),
         "over_ideal": round(run.scoring * nodes / (run.chunks * seconds), 3) if kind == "asleep" else None,
         "nodes_busy": round(busy / run.scoring, 3),

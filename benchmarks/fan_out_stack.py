@@ -45,12 +45,14 @@ class Status:
 
 @dataclass(frozen=True)
 class FanOut:
-    """A job that is over. `scoring` seconds are from the fan-out to the last verified chunk, `wall` all of the job's;
-    `cpu` of all processes of the stack. `tasks` are what each task told, `told` a sample of what the workflow saw."""
+    """A job that is over. `scoring` seconds are from the fan-out to the last verified chunk, `after` of the phases that
+    follow, `wall` all of the job's; `cpu` of all processes of the stack. `tasks` are what each task told, `told` a
+    sample of what the workflow saw."""
 
     chunks: int
     wall: float
     scoring: float
+    after: Mapping[str, float]
     cpu: float
     statuses: list[Status]
     tasks: list[Mapping[str, Any]]
@@ -90,6 +92,7 @@ class FanOutStack:
             chunks=chunks,
             wall=wall,
             scoring=phases["score"],
+            after={phase: phases[phase] for phase in ("stitch", "publish", "end")},
             cpu=cpu,
             statuses=statuses,
             tasks=self._tasks(job),

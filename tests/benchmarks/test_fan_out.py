@@ -21,6 +21,7 @@ def run_of(chunks: int, scoring: float, cpu: float, **changes: object) -> FanOut
     task = dict.fromkeys((*fan_out.TASK_STAGES, "node"), 0.5) | {"peak_megabytes": 90.0}
     known = {
         "wall": scoring + 2,
+        "after": {"stitch": 1.0, "publish": 0.5, "end": 0.5},
         "statuses": [Status(10.0, 400)],
         "tasks": [task] * chunks,
         "told": [{"told": 0.1, "verify": 0.2}],
@@ -68,5 +69,5 @@ def test_a_tiny_run_writes_a_report_of_every_stage(tmp_path: Path) -> None:
     assert report["ratios"]["over_ideal_4"] == asleep["over_ideal"] >= 1.0
     for row in (identity, asleep):
         assert not [key for key, value in row.items() if value is None and key != "over_ideal"]
-        assert {"host_mb", "azurite_mb", "warm_python_mb"} <= row.keys()
+        assert {"host_mb", "azurite_mb", "warm_python_mb", "stitch_s", "publish_s", "end_s"} <= row.keys()
     assert len(report["goals"]) == 5
