@@ -5,9 +5,9 @@ An account is reached by Azure's connection convention: `<NAME>` is a connection
 """
 
 import os
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
+from itertools import batched
 from typing import Any
 
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
@@ -20,8 +20,9 @@ from activities.transport import transport
 from contracts.model import Contract
 from contracts.settings import SettingsError
 
-# A job may leave thousands of small blobs, and each delete is all latency.
-DELETERS = 16
+# A job may leave thousands of small blobs, and each delete is all latency. Storage takes so many in one request.
+DELETE_BATCH = 256
+ACCEPTED = 202  # what storage answers to a delete
 JSON = ContentSettings(content_type="application/json")
 
 
@@ -87,8 +88,7 @@ class Account:
         """Delete every blob under `prefix`, leased ones too; the number deleted."""
         client = self.container(container)
         names = list(client.list_blob_names(name_starts_with=prefix))
-        with ThreadPoolExecutor(DELETERS) as deleters:
-            return sum(deleters.map(lambda name: _delete(client, name), names))
+        return sum(_delete_all(client, batch) for batch in batched(names, DELETE_BATCH, strict=False))
 
     def blob_sas_url(self, container: str, blob: str, permission: str, hours: float) -> str:
         return sas.blob_sas_url(self.blobs, self._blob_signer, container, blob, permission, hours)
@@ -100,6 +100,14 @@ class Account:
         """Send `message` as base64 text, which is what the Functions host expects; it never expires."""
         client = self.queues.get_queue_client(queue, message_encode_policy=TextBase64EncodePolicy())
         client.send_message(message.to_json(), time_to_live=-1)
+
+
+def _delete_all(container: ContainerClient, names: Sequence[str]) -> int:
+    """The number deleted. What the batch could not delete is tried by itself, which raises what is wrong with it."""
+    answers = container.delete_blobs(*names, raise_on_any_failure=False)
+    deleted = [answer.status_code == ACCEPTED for answer in answers]
+    others = [name for name, is_deleted in zip(names, deleted, strict=True) if not is_deleted]
+    return sum(deleted) + sum(_delete(container, name) for name in others)
 
 
 def _delete(container: ContainerClient, name: str) -> bool:
