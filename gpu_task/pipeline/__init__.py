@@ -5,6 +5,8 @@ channels; and worker processes that share the scoring.
     stages          threads that stop together
     batches         frames gathered into batches
     scoring         batches to results, in order, several on the device at once
+    encoding        the stage that writes the segment
     chunk           the stages of one chunk joined
-    workers         a scorer that is several processes; worker: one of them; slots: the memory they share
+    workers         a scorer that is several processes
+    worker          one of them; worker_process: as its parent sees it; messages and slots: what passes between
 """
