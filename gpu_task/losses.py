@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -66,14 +66,12 @@ class PerceptualObjective:
             for of, targets, scale in zip(found, self.targets, self.scales, strict=True)
         ]
         style = torch.stack(mismatches).sum() + self.palette_weight * self.palette.distance(output)
-        content = relative_error(found[0][self.content_layer], wanted)
+        content = relative_error(found[0][self.content_layer].float(), wanted.float())
         return Parts(style, content + tone_mismatch(output, source))
 
     def _activations(self, image: Tensor, last: int | None = None) -> dict[int, Tensor]:
-        """In float32, whatever they were computed in: Gram matrices are sums of thousands of products."""
         with fit_autocast(image.device):
-            found = self.features(image, last)
-        return {layer: activation.float() for layer, activation in found.items()}
+            return self.features(image, last)
 
 
 class Palette:
@@ -101,9 +99,29 @@ class Palette:
 
 
 def gram(features: Tensor) -> Tensor:
-    """Correlations of channels over all positions: [B, C, H, W] -> [B, C, C]."""
+    """Correlations of channels over all positions: [B, C, H, W] -> [B, C, C] in float32.
+
+    The products are taken in the precision of `features` and summed in float32. In bfloat16 an entry is rounded by
+    0.2 % at the end, which is 3e-6 of a relative error.
+    """
     flat = features.flatten(2)  # [B, C, H*W]
-    return flat @ flat.transpose(1, 2) / flat.shape[-1]
+    return _Correlations.apply(flat) / flat.shape[-1]  # type: ignore[no-any-return]
+
+
+class _Correlations(torch.autograd.Function):
+    """F F', [B, C, N] -> [B, C, C]. As it is symmetric, its gradient takes one product, not the two that autograd would
+    make of it: with bfloat16, a fit's step takes a third less time."""
+
+    @staticmethod
+    def forward(ctx: Any, flat: Tensor) -> Tensor:
+        ctx.save_for_backward(flat)
+        return (flat @ flat.transpose(1, 2)).float()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (flat,) = ctx.saved_tensors
+        (gradient,) = gradients  # [B, C, C]
+        return (gradient + gradient.transpose(1, 2)).to(flat.dtype) @ flat
 
 
 def relative_error(found: Tensor, wanted: Tensor) -> Tensor:

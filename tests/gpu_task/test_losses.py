@@ -68,3 +68,24 @@ class _Edges(torch.nn.Module):
 
     def forward(self, x: torch.Tensor, last: int | None = None) -> dict[int, torch.Tensor]:
         return {0: x[..., 1:, 1:] - x[..., :-1, :-1]}
+
+
+def test_the_gradient_of_a_gram_matrix_is_that_of_its_formula() -> None:
+    """For matrices that are not symmetric too, which no loss of two Gram matrices asks for."""
+    random = torch.Generator().manual_seed(0)
+    features = torch.randn(2, 3, 2, 4, generator=random, dtype=torch.float64).requires_grad_()
+    asked = torch.randn(2, 3, 3, generator=random)
+
+    (found,) = torch.autograd.grad(gram(features), features, asked)
+
+    flat = features.flatten(2)
+    (wanted,) = torch.autograd.grad(flat @ flat.transpose(1, 2) / 8, features, asked.double())
+    assert torch.allclose(found, wanted, atol=1e-6)
+
+
+def test_a_gram_matrix_of_16_bit_features_is_summed_in_float32() -> None:
+    """10,000 products of 1: a sum kept in bfloat16 would stay at 256."""
+    features = torch.ones(1, 2, 100, 100, dtype=torch.bfloat16)
+
+    assert gram(features).dtype == torch.float32
+    assert gram(features).flatten().tolist() == pytest.approx([1.0] * 4, rel=4e-3)
