@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from contracts.fit import RECIPES, Extractor
+from contracts.fit import Extractor
 
 # What an uploaded style image may be; the node that fits it is held to the same.
 STYLE_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
@@ -20,7 +20,7 @@ class BuiltinStyle:
     origin: str
     licence: str
     sha256: str
-    recipe: str = RECIPES["squeezenet"]
+    recipe: str = "squeezenet-v2"
     features: Extractor = "squeezenet"
 
 

@@ -7,7 +7,7 @@ import argparse
 import dataclasses
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +24,9 @@ from gpu_task.failures import HopelessError
 from gpu_task.fit_monitor import FitMonitor
 from gpu_task.objectives import hashes, make_objective
 from gpu_task.recipes import RECIPES, Recipe, find_recipe
+from gpu_task.starting import Start
 from gpu_task.style_image import read_style_image
-from gpu_task.training import FitDivergedError, StepReport, fit
+from gpu_task.training import FitDivergedError, StepReport, find_start, fit
 from gpu_task.training_frames import LONGER_SIDE, sample_frames
 from gpu_task.weights import read_weights, write_weights
 from media.errors import MediaError
@@ -65,11 +66,13 @@ def fit_to_file(
     start: Path | None = None,
     notes: Sequence[str] = (),
     max_seconds: float = math.inf,
+    without: Collection[str] = (),
 ) -> None:
     """Fits `recipe` to the image `style` on `content` (images and videos; none: the photographs that are carried
     along) and writes the weights to `out`.
 
-    `notes` are `key=value` texts for the file's metadata, such as licence and origin.
+    `notes` are `key=value` texts for the file's metadata, such as licence and origin. The fit does not begin from a
+    built-in style in `without`.
     """
     painting = style.read_bytes()
     frames = [frame for path in content for frame in read_content(path)] or photographs()
@@ -82,9 +85,12 @@ def fit_to_file(
         monitor(report)
         print_progress(report)
 
-    begin_from = read_weights(start) if start else None
-    network = fit(frames, objective, recipe, device, on_step, begin_from, max_seconds)
+    begin_from = (
+        Start(start.stem, read_weights(start)) if start else find_start(frames, objective, recipe, device, without)
+    )
+    network = fit(frames, objective, recipe, device, on_step, begin_from.network, max_seconds)
     known = {**{key: str(value) for key, value in dataclasses.asdict(recipe).items()}, "recipe": recipe.name}
+    known["start"] = begin_from.name or ""
     known.pop("name")
     given = dict(note.split("=", 1) for note in notes)
     about = {

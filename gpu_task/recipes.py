@@ -10,6 +10,11 @@ class UnknownRecipeError(HopelessError):
     """A spec names a recipe that this version does not have."""
 
 
+NEAREST = "nearest"
+# The built-in style that was fitted first, from random weights.
+FIRST_STYLE = "impasto"
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Constants of one fit. Loss scales differ between extractors, so weights are never shared across them.
@@ -25,7 +30,8 @@ class Recipe:
         style_layers, content_layer, palette: for pretrained extractors: where Gram matrices and content are compared,
             and the weight of the style's colours against its Gram matrices.
         start: the built-in style whose network a fit begins from; it knows how to paint already, and what takes
-            thousands of steps from random weights takes a few hundred. None: random weights.
+            thousands of steps from random weights takes a few hundred. NEAREST: whichever comes nearest to the style
+            before anything is fitted. None: random weights.
         scales: for pretrained extractors: weights of the sizes at which Gram matrices are compared, each size half of
             the one before.
     """
@@ -50,7 +56,7 @@ class Recipe:
 
 
 SQUEEZENET = Recipe(
-    name="squeezenet-v2",
+    name="squeezenet-v3",
     features="squeezenet",
     steps=800,
     crop=192,
@@ -64,8 +70,10 @@ SQUEEZENET = Recipe(
     style_layers=(1, 3, 4, 5, 7, 8, 9, 10),
     content_layer=4,
     scales=(1.0, 0.3, 0.3),
-    start="impasto",
+    start=NEAREST,
 )
+# By this one the built-in styles were fitted.
+SQUEEZENET_2 = replace(SQUEEZENET, name="squeezenet-v2", start=FIRST_STYLE)
 # Gatys et al. (2016), and Johnson et al. (2016) for the size of the squares. The style loss is relative to the style's
 # own Gram matrices, as everywhere here, so the weights of the others mean about the same as for SqueezeNet.
 VGG19 = replace(
@@ -75,6 +83,7 @@ VGG19 = replace(
     crop=256,
     style_layers=(1, 6, 11, 20, 29),  # relu1_1, 2_1, 3_1, 4_1, 5_1
     content_layer=22,  # relu4_2
+    start=FIRST_STYLE,
 )
 PATCHES = Recipe(
     name="patches-v2",
@@ -87,14 +96,16 @@ PATCHES = Recipe(
     content=1.0,
     variation=0.0,
     consistency=0.4,
-    start="impasto",
+    start=FIRST_STYLE,
 )
 # The styles that ship are fitted as anyone's, but for the one that all fits start from: it started from nothing.
 FIRST = replace(SQUEEZENET, name="first-v2", steps=3000, start=None)
 # Seconds, not minutes: does this painting go through at all, and in which colours?
 DRAFT = replace(PATCHES, name="patches-draft", steps=40, crop=96, style_size=192)
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (SQUEEZENET, VGG19, PATCHES, FIRST, DRAFT)}
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe for recipe in (SQUEEZENET, SQUEEZENET_2, VGG19, PATCHES, FIRST, DRAFT)
+}
 
 
 def find_recipe(name: str) -> Recipe:

@@ -7,7 +7,7 @@ table for constants). The loop is Johnson et al. (2016) plus a consistency loss,
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,7 @@ from gpu_task.losses import Objective, inconsistency, total_variation
 from gpu_task.network import StyleNetwork
 from gpu_task.precision import fit_autocast
 from gpu_task.recipes import Recipe
-from gpu_task.weights import starting_network
+from gpu_task.starting import Start, choose_start
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,7 @@ FINAL_RATE = 0.03  # of the learning rate
 GRADIENT_CLIP = 5.0
 CONSISTENCY_RAMP = 0.4  # of the steps, until the consistency loss has its full weight
 MAX_SHIFT = 4  # pixels between the two views of the consistency loss
+START_SQUARES = 3  # to choose what a fit begins from: starts differ by a quarter and more, squares by less
 NOISE = 0.05  # largest standard deviation of the first view's noise: a grainy sensor in poor light
 
 
@@ -70,12 +71,12 @@ def fit(
     """
     if not frames:
         raise ValueError("frames: none given, a style is fitted on at least one")
+    began = time.perf_counter()
+    network = (start or find_start(frames, objective, recipe, device).network).to(device).train()
     torch.manual_seed(recipe.seed)
     random = torch.Generator().manual_seed(recipe.seed)
-    network = (start or starting_network(recipe.start)).to(device).train()
     optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99))
     tensors = [to_tensor(frame) for frame in frames]
-    began = time.perf_counter()
     for step in range(1, recipe.steps + 1):
         done = part_done(step - 1, recipe.steps, (time.perf_counter() - began) / max_seconds)
         if done >= 1:
@@ -98,6 +99,30 @@ def fit(
         if on_step:
             on_step(StepReport(step, style.item(), content.item(), calm.item(), time.perf_counter() - began))
     return network.eval()
+
+
+def find_start(
+    frames: Sequence[NDArray[np.uint8]],
+    objective: Objective,
+    recipe: Recipe,
+    device: torch.device,
+    without: Collection[str] = (),
+) -> Start:
+    """What a fit to `objective` begins from by the recipe; built-in styles in `without` are not considered.
+
+    The same frames, recipe and kind of machine give the same start.
+
+    Raises:
+        ValueError: no frames, or no style is left to be considered.
+    """
+    if not frames:
+        raise ValueError("frames: none given, a style is fitted on at least one")
+    torch.manual_seed(recipe.seed)
+    random = torch.Generator().manual_seed(recipe.seed)
+    tensors = [to_tensor(frame) for frame in frames]
+    squares = [draw_squares(tensors, recipe, random).to(device) for _ in range(START_SQUARES)]
+    size = recipe.crop
+    return choose_start(recipe, objective, [square[..., :size, :size] for square in squares], without)
 
 
 def _losses(

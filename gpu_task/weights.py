@@ -11,7 +11,6 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save
 
-from gpu_task.model_files import style_path
 from gpu_task.network import StyleNetwork
 
 
@@ -42,8 +41,3 @@ def read_notes(path: Path) -> dict[str, str]:
     """What a safetensors file says of itself; its tensors are not read."""
     with safe_open(path, "numpy") as file:
         return file.metadata() or {}
-
-
-def starting_network(builtin: str | None) -> StyleNetwork:
-    """What a fit begins from: the network of a built-in style, or a new one with random weights."""
-    return StyleNetwork() if builtin is None else read_weights(style_path(builtin))

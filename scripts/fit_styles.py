@@ -19,7 +19,7 @@ from contracts.styles import BUILTIN_STYLES
 from gpu_task.content import FOLDER as PHOTOGRAPHS
 from gpu_task.fit import EXPECTED, fit_to_file
 from gpu_task.model_files import style_path
-from gpu_task.recipes import FIRST, RECIPES, SQUEEZENET, find_recipe
+from gpu_task.recipes import FIRST, FIRST_STYLE, RECIPES, SQUEEZENET, find_recipe
 from scripts.paintings.catalogue import PAINTINGS, save
 
 OWN = Path(__file__).parents[1] / "docs" / "images" / "styles"
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_num_threads(options.threads)
     try:
         # All of them before the first fit: it takes a while, and the last one must not fail for want of a file.
-        names = sorted(options.names or BUILTIN_STYLES, key=lambda name: name != SQUEEZENET.start)
+        names = sorted(options.names or BUILTIN_STYLES, key=lambda name: name != FIRST_STYLE)
         paintings = {name: find_painting(name, options.paintings) for name in names}
         for name, painting in paintings.items():
             out = options.out / f"{name}.safetensors" if options.out else style_path(name)
@@ -56,9 +56,9 @@ def make(name: str, painting: Path, out: Path, options: argparse.Namespace) -> N
     notes = [f"{key}={getattr(style, key)}" for key in ("title", "artist", "origin", "licence")]
     content = [*sorted(PHOTOGRAPHS.glob("*.jpg")), *options.more]
     print(f"{name}: {painting}, on {len(content)} files", file=sys.stderr)
-    usual = FIRST if name == SQUEEZENET.start else SQUEEZENET
+    usual = FIRST if name == FIRST_STYLE else SQUEEZENET
     recipe = find_recipe(options.recipe) if options.recipe else usual
-    fit_to_file(painting, content, out, recipe, options.weights, options.start, notes, options.seconds)
+    fit_to_file(painting, content, out, recipe, options.weights, options.start, notes, options.seconds, {name})
 
 
 def find_painting(name: str, folder: Path | None) -> Path:
@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--weights", type=Path, help="file of the extractor's weights (default: see docs/features.md)")
     parser.add_argument("--more", type=Path, nargs="+", default=[], metavar="FILE", help="images, videos to fit on too")
     parser.add_argument("--start", type=Path, help="a fitted style to begin from")
-    parser.add_argument("--recipe", choices=list(RECIPES), help="default: squeezenet-v2; for its start first-v2")
+    parser.add_argument("--recipe", choices=list(RECIPES), help="default: squeezenet-v3; for impasto first-v2")
     parser.add_argument("--seconds", type=float, default=math.inf, help="longest time for each fit")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="default: where those that ship are")

@@ -10,6 +10,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torchvision.models import squeezenet1_0
 
+from contracts.styles import BUILTIN_STYLES
 from gpu_task.model_files import style_path
 from gpu_task.objectives import make_objective
 from gpu_task.recipes import RECIPES, Recipe, UnknownRecipeError, find_recipe
@@ -17,6 +18,7 @@ from gpu_task.training import (
     StepReport,
     consistency_ramp,
     draw_squares,
+    find_start,
     fit,
     learning_rate_factor,
     part_done,
@@ -59,7 +61,7 @@ def run(recipe: Recipe, style: np.ndarray, extractor: Path) -> tuple[torch.nn.Mo
     return fit(frames, objective, recipe, CPU, reports.append), reports
 
 
-@pytest.mark.parametrize(("name", "steps", "crop"), [("squeezenet-v2", 25, 64), ("patches-v2", 60, 40)])
+@pytest.mark.parametrize(("name", "steps", "crop"), [("squeezenet-v3", 25, 64), ("patches-v2", 60, 40)])
 def test_the_style_loss_falls(name: str, steps: int, crop: int, style: np.ndarray, extractor: Path) -> None:
     _, reports = run(small(name, content=0.1, steps=steps, crop=crop, start=None), style, extractor)
 
@@ -70,7 +72,7 @@ def test_the_style_loss_falls(name: str, steps: int, crop: int, style: np.ndarra
 
 def test_the_same_recipe_gives_the_same_weights_and_another_seed_others(style: np.ndarray, extractor: Path) -> None:
     def weights(seed: int) -> torch.Tensor:
-        network, _ = run(small("squeezenet-v2", steps=2, seed=seed), style, extractor)
+        network, _ = run(small("squeezenet-v3", steps=2, seed=seed), style, extractor)
         return torch.cat([value.flatten() for value in network.state_dict().values()])
 
     first = weights(1)
@@ -93,7 +95,7 @@ def test_consistency_is_always_asked_for_and_more_and_more_so() -> None:
 
 
 def test_squares_are_cut_from_frames_smaller_than_the_crop_too() -> None:
-    squares = draw_squares([to_tensor(picture(0))], small("squeezenet-v2", crop=128, batch=3), torch.Generator())
+    squares = draw_squares([to_tensor(picture(0))], small("squeezenet-v3", crop=128, batch=3), torch.Generator())
 
     assert squares.shape == (3, 3, 132, 132)
     assert squares.min() >= 0
@@ -101,18 +103,38 @@ def test_squares_are_cut_from_frames_smaller_than_the_crop_too() -> None:
 
 
 def test_an_unknown_recipe_is_named() -> None:
-    with pytest.raises(UnknownRecipeError, match="'vgg-v9' is not known; there are: squeezenet-v2"):
+    with pytest.raises(UnknownRecipeError, match="'vgg-v9' is not known; there are: squeezenet-v3"):
         find_recipe("vgg-v9")
 
 
-def test_a_fit_begins_from_the_built_in_style_that_its_recipe_names(style: np.ndarray, extractor: Path) -> None:
+def test_a_fit_begins_from_what_its_recipe_names(style: np.ndarray, extractor: Path) -> None:
     still = {"steps": 1, "learning_rate": 0.0}
     begun, _ = run(small("squeezenet-v2", **still), style, extractor)
     anew, _ = run(small("squeezenet-v2", **still, start=None), style, extractor)
 
-    known = read_weights(style_path("impasto")).state_dict()
-    assert all(torch.equal(value, known[name]) for name, value in begun.state_dict().items())
-    assert not torch.equal(anew.get_parameter("to_rgb.weight"), known["to_rgb.weight"])
+    assert same_weights(begun, read_weights(style_path("impasto")))
+    assert not same_weights(anew, begun)
+
+
+def test_a_fit_begins_from_the_nearest_style(style: np.ndarray, extractor: Path) -> None:
+    """To the picture that mosaic makes of the frames, mosaic is nearest; without it, another is."""
+    frames = [picture(0), picture(9)]
+    recipe = small("squeezenet-v3", steps=1, learning_rate=0.0)
+    with torch.inference_mode():
+        painted = read_weights(style_path("mosaic"))(to_tensor(frames[0]))
+    like_mosaic = (painted[0].permute(1, 2, 0) * 255).byte().numpy()
+    objective = make_objective(recipe, like_mosaic, frames, CPU, extractor)
+
+    assert find_start(frames, objective, recipe, CPU).name == "mosaic"
+    assert find_start(frames, objective, recipe, CPU, without={"mosaic"}).name != "mosaic"
+    assert same_weights(fit(frames, objective, recipe, CPU), read_weights(style_path("mosaic")))
+    with pytest.raises(ValueError, match="no built-in style is left, without great-wave, impasto, mosaic"):
+        find_start(frames, objective, recipe, CPU, without=BUILTIN_STYLES)
+
+
+def same_weights(one: torch.nn.Module, other: torch.nn.Module) -> bool:
+    known = other.state_dict()
+    return all(torch.equal(value, known[name]) for name, value in one.state_dict().items())
 
 
 def test_time_counts_only_where_it_is_up_before_the_steps_are() -> None:
@@ -123,7 +145,7 @@ def test_time_counts_only_where_it_is_up_before_the_steps_are() -> None:
 
 
 @pytest.mark.parametrize("color", [(0, 0, 0), (255, 255, 255), (10, 20, 250)])
-@pytest.mark.parametrize("name", ["squeezenet-v2", "patches-v2"])
+@pytest.mark.parametrize("name", ["squeezenet-v3", "patches-v2"])
 def test_a_picture_of_one_colour_can_be_fitted_to(name: str, color: tuple[int, int, int], extractor: Path) -> None:
     plain = np.full((96, 96, 3), color, np.uint8)
 
