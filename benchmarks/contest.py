@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import re
 import sys
 import time
 from dataclasses import dataclass
@@ -13,10 +14,10 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 
 from benchmarks import machine
-from benchmarks.johnson import ClassicFit, ClassicObjective, JohnsonNetwork, fit_classic
+from benchmarks.quality_readings import OURS
+from benchmarks.rivals import CLASSIC, JOHNSON, RIVALS, Ground, fit_rivals
 from contracts.fit import RECIPES
 from contracts.styles import BUILTIN_STYLES
 from contracts.task_spec import ScorerOptions
@@ -34,11 +35,11 @@ from gpu_task.objectives import make_objective
 from gpu_task.recipes import Recipe, find_recipe
 from gpu_task.scorers.style_transfer import StyleTransfer
 from gpu_task.style_image import read_style_image
-from gpu_task.training import fit
+from gpu_task.training import find_start, fit
 from gpu_task.weights import read_notes, write_weights
 
-OURS, JOHNSON = "Atelier", "Johnson et al."
 JPEG_QUALITY = 88
+MIN_SECONDS = 0.1  # of a fit whose time was up before it began: it has one step at least
 
 
 class NoFitSecondsError(Exception):
@@ -47,7 +48,8 @@ class NoFitSecondsError(Exception):
 
 @dataclass(frozen=True)
 class Terms:
-    """The same for every style. `seconds` None: for a built-in style what its file tells."""
+    """The same for every style. `seconds` None: for a built-in style what its file tells. `plain`: Johnson's network is
+    fitted in the classic way alone, which takes a third of the time."""
 
     clips: tuple[Path, ...]
     content: tuple[Path, ...]
@@ -60,6 +62,7 @@ class Terms:
     learning_rate: float
     work: Path
     sheets: Path
+    plain: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,11 +78,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A network to be judged, the seconds that its fit took and the steps it had (None: its file does not tell)."""
+    """A network to be judged, the seconds that its fit took, the steps it had (None: its file does not tell) and the
+    built-in style that it began from."""
 
     scorer: StyleTransfer
     seconds: float | None
     steps: int | None
+    begun_from: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {"seconds": self.seconds and round(self.seconds, 1), "steps": self.steps}
@@ -98,7 +103,7 @@ def measure(entry: Entry, terms: Terms) -> dict[str, Any]:
     ours = _shipped(entry) if entry.builtin else _fitted(entry, terms, recipe, style, frames)
     johnson = _johnson(entry, terms, recipe, style, frames, extractor, _as_long(entry, terms, ours))
     clips = [find_clip(path, terms.frames, terms.longer_side) for path in terms.clips]
-    models = [Model(OURS, ours.scorer), Model(JOHNSON, johnson.scorer, seams=False)]
+    models = [Model(OURS, ours.scorer), *(Model(name, of.scorer, seams=False) for name, of in johnson.items())]
     _say(entry, "judging")
     judgement = judge(models, clips, Appearance(extractor, style))
     _save_sheet(judgement, entry, style, terms.sheets)
@@ -111,14 +116,12 @@ def measure(entry: Entry, terms: Terms) -> dict[str, Any]:
         "features": terms.features,
         "features_sha256": extractor.sha256,
         "recipe": _note(entry.name, "recipe") if entry.builtin else recipe.name,
-        "begun_from": (_note(entry.name, "start") if entry.builtin else recipe.start),
+        "begun_from": ours.begun_from,
         "frames_fitted_on": None if entry.builtin else len(frames),
         "threads": terms.threads,
         "johnson": {"learning_rate": terms.learning_rate, "content": recipe.content, "frames_fitted_on": len(frames)},
-        "fit": {
-            OURS: ours.as_json(),
-            JOHNSON: johnson.as_json(),
-        },
+        "objective": {"palette": recipe.palette},
+        "fit": {name: of.as_json() for name, of in {OURS: ours, **johnson}.items()},
         "models": [model.as_json() for model in judgement.models],
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine.describe(),
@@ -141,7 +144,12 @@ def _as_long(entry: Entry, terms: Terms, ours: Fitted) -> float:
 def _shipped(entry: Entry) -> Fitted:
     """The weights that ship."""
     seconds, steps = _note(entry.name, "seconds"), _note(entry.name, "fitted_steps")
-    return Fitted(open_scorer(entry.name), float(seconds) if seconds else entry.seconds, int(steps) if steps else None)
+    return Fitted(
+        open_scorer(entry.name),
+        float(seconds) if seconds else entry.seconds,
+        int(steps) if steps else None,
+        _note(entry.name, "start"),
+    )
 
 
 def _note(name: str, key: str) -> str | None:
@@ -160,11 +168,24 @@ def _fitted(
         device, monitor = best_device(), FitMonitor(recipe.steps)
         objective = make_objective(recipe, style, frames, device, weights_file(terms.features, terms.weights))
         began = time.perf_counter()
-        network = fit(frames, objective, recipe, device, monitor, max_seconds=terms.seconds)
-        notes = {"seconds": str(time.perf_counter() - began), "fitted_steps": str(monitor.state().step)}
+        # A network that was fitted to this very painting would have had its time twice.
+        start = find_start(frames, objective, recipe, device, without=styles_of(entry.painting))
+        left = max(MIN_SECONDS, terms.seconds - (time.perf_counter() - began))
+        network = fit(frames, objective, recipe, device, monitor, start.network, left)
+        notes = {
+            "seconds": str(time.perf_counter() - began),
+            "fitted_steps": str(monitor.state().step),
+            "start": start.name or "",
+        }
         write_weights(network, path, notes)
     notes = read_notes(path)
-    return Fitted(open_scorer(str(path)), float(notes["seconds"]), int(notes["fitted_steps"]))
+    return Fitted(open_scorer(str(path)), float(notes["seconds"]), int(notes["fitted_steps"]), notes.get("start"))
+
+
+def styles_of(painting: Path) -> set[str]:
+    """Built-in styles that were fitted to this file."""
+    digest = hashlib.sha256(painting.read_bytes()).hexdigest()
+    return {name for name in BUILTIN_STYLES if _note(name, "style_sha256") == digest}
 
 
 def _johnson(
@@ -175,20 +196,21 @@ def _johnson(
     frames: list[NDArray[np.uint8]],
     extractor: Extractor,
     seconds: float,
-) -> Fitted:
-    """Johnson's network, fitted for `seconds`."""
-    path = _cached(entry, terms, recipe, f"johnson-{seconds:.0f}s")
-    device = best_device()
-    if not path.exists():
-        _say(entry, f"fitting Johnson's network for {seconds:.0f} s")
-        classic = ClassicFit(seconds, recipe.content, terms.learning_rate)
-        network, steps = fit_classic(frames, ClassicObjective(extractor, style), recipe, classic, device)
-        tensors = {key: value.cpu().contiguous() for key, value in network.state_dict().items()}
-        save_file(tensors, path, {"fitted_steps": str(steps)})
-    network = JohnsonNetwork().eval()
-    network.load_state_dict(load_file(path))
-    scorer = StyleTransfer(cast(StyleNetwork, network), ScorerOptions(), device)
-    return Fitted(scorer, seconds, int(read_notes(path)["fitted_steps"]))
+) -> dict[str, Fitted]:
+    """Johnson's network, fitted for `seconds` in each of the ways that `terms` ask for."""
+    _say(entry, "Johnson's network")
+    device, weights = best_device(), weights_file(terms.features, terms.weights)
+
+    def path(rival: str) -> Path:
+        words = re.sub(r"[^a-z0-9]+", "-", rival.lower().removeprefix(JOHNSON.lower())).strip("-")
+        return _cached(entry, terms, recipe, "-".join(filter(None, ("johnson", words, f"{seconds:.0f}s"))))
+
+    ground = Ground(frames, style, extractor, recipe, weights, terms.learning_rate, seconds, device, path)
+    fitted = fit_rivals((CLASSIC,) if terms.plain else RIVALS, ground)
+    return {
+        name: Fitted(StyleTransfer(cast(StyleNetwork, of.network), ScorerOptions(), device), of.seconds, of.steps)
+        for name, of in fitted.items()
+    }
 
 
 def _cached(entry: Entry, terms: Terms, recipe: Recipe, what: str) -> Path:
@@ -204,7 +226,9 @@ def _cached(entry: Entry, terms: Terms, recipe: Recipe, what: str) -> Path:
 def _save_sheet(judgement: Judgement, entry: Entry, style: NDArray[np.uint8], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     title = BUILTIN_STYLES[entry.name].title if entry.builtin else title_of(entry.painting)
-    judgement.sheet(title, style).draw().save(folder / f"{entry.name}.jpg", quality=JPEG_QUALITY, optimize=True)
+    # Two of the models: what differs between Johnson's networks is told by figures, and hardly seen.
+    plain = Judgement(judgement.models[:2], tuple(row[:3] for row in judgement.rows))
+    plain.sheet(title, style).draw().save(folder / f"{entry.name}.jpg", quality=JPEG_QUALITY, optimize=True)
 
 
 def _say(entry: Entry, what: str) -> None:

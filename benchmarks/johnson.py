@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gpu_task.evaluation.extractors import Extractor
-from gpu_task.losses import gram, relative_error, total_variation
+from gpu_task.losses import Objective, gram, relative_error, total_variation
 from gpu_task.precision import fit_autocast
 from gpu_task.recipes import Recipe
 from gpu_task.training import GRADIENT_CLIP, draw_squares, learning_rate_factor, to_tensor
@@ -87,6 +87,12 @@ def _normed(convolution: Convolution) -> tuple[nn.Module, ...]:
     return convolution, nn.InstanceNorm2d(convolution.out_channels, affine=True), nn.ReLU()
 
 
+class FitObjective(Protocol):
+    """Style loss and content loss of `output` [B, 3, H, W], to be weighed against each other."""
+
+    def __call__(self, output: Tensor, source: Tensor) -> tuple[Tensor, Tensor]: ...
+
+
 class ClassicObjective:
     """Gram matrices and activations, as `gpu_task.evaluation.appearance` measures them, and nothing else."""
 
@@ -98,11 +104,22 @@ class ClassicObjective:
     def __call__(self, output: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
         """Style loss and content loss."""
         with fit_autocast(source.device), torch.no_grad():
-            wanted = self._extractor.activations(source)[self._extractor.content_layer].float()
+            wanted = self._extractor.activations(source)[self._extractor.content_layer]
         with fit_autocast(output.device):
-            found = {layer: values.float() for layer, values in self._extractor.activations(output).items()}
+            found = self._extractor.activations(output)
         styles = [relative_error(gram(found[layer]), target) for layer, target in self._wanted.items()]
-        return torch.stack(styles).mean(), relative_error(found[self._extractor.content_layer], wanted)
+        return torch.stack(styles).mean(), relative_error(found[self._extractor.content_layer].float(), wanted.float())
+
+
+class OurObjective:
+    """What our networks are fitted to, but for calm: Gram matrices at several sizes, palette, content, tones."""
+
+    def __init__(self, objective: Objective) -> None:
+        self._objective = objective
+
+    def __call__(self, output: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
+        parts = self._objective(output, source)
+        return parts.style, parts.content
 
 
 @dataclass(frozen=True)
@@ -123,17 +140,19 @@ class OnStep(Protocol):
 
 def fit_classic(
     frames: Sequence[NDArray[np.uint8]],
-    objective: ClassicObjective,
+    objective: FitObjective,
     recipe: Recipe,
     terms: ClassicFit,
     device: torch.device,
     on_step: OnStep | None = None,
+    start: JohnsonNetwork | None = None,
 ) -> tuple[JohnsonNetwork, int]:
     """Johnson's network after `terms.seconds`, in eval mode, and the steps it had. The learning rate warms up and falls
-    as ours does, and bfloat16 is used where ours uses it: what is compared is the network and what it is asked for."""
+    as ours does, and bfloat16 is used where ours uses it: what is compared is the network and what it is asked for.
+    `start` is fitted further in place of random weights."""
     torch.manual_seed(recipe.seed)
     random = torch.Generator().manual_seed(recipe.seed)
-    network = JohnsonNetwork().to(device).train()
+    network = (start or JohnsonNetwork()).to(device).train()
     optimizer = torch.optim.Adam(network.parameters(), lr=terms.learning_rate)
     tensors = [to_tensor(frame) for frame in frames]
     began, step = time.perf_counter(), 0

@@ -100,6 +100,7 @@ def terms_of(options: argparse.Namespace) -> Terms:
         learning_rate=options.learning_rate,
         work=options.work,
         sheets=options.sheets,
+        plain=options.plain,
     )
 
 
@@ -143,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--features", choices=sorted(LAYERS), default="squeezenet")
     parser.add_argument("--weights", type=Path, help="file or folder of the extractor's weights")
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="of Johnson's network")
+    parser.add_argument("--plain", action="store_true", help="Johnson's network only in the classic way")
     parser.add_argument("--threads", type=int, default=1, help="of each style's process")
     parser.add_argument("--jobs", type=int, default=1, help="styles at a time, each in a process of its own")
     parser.add_argument("--work", type=Path, default=ROOT / ".local" / "quality", help="keeps what was fitted")

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+AVERAGED = (
+    "style_loss", "content_loss", "palette_distance", "style_at_sizes", "flicker", "source_flicker", "ms_per_frame"
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class ClipFigures:
     """One model on one clip.
 
     Attributes:
-        style_loss, content_loss, palette_distance: see `appearance`; the mean of a few frames.
+        style_loss, content_loss, palette_distance, style_at_sizes: see `appearance`; the mean of a few frames.
         flicker, source_flicker: see `motion`, 0 to 255; the source's own is what errors of the flow and the sensor's
             noise amount to.
         coverage, cuts: of the flow.
@@ -28,6 +32,7 @@ class ClipFigures:
     style_loss: float
     content_loss: float
     palette_distance: float
+    style_at_sizes: float
     flicker: float
     source_flicker: float
     coverage: float
@@ -51,8 +56,7 @@ class ModelFigures:
 
     @property
     def overall(self) -> dict[str, float | int | None]:
-        names = ("style_loss", "content_loss", "palette_distance", "flicker", "source_flicker", "ms_per_frame")
-        means: dict[str, float | int | None] = {name: fmean(getattr(c, name) for c in self.clips) for name in names}
+        means: dict[str, float | int | None] = {name: fmean(getattr(c, name) for c in self.clips) for name in AVERAGED}
         seams = [clip.seam_difference for clip in self.clips if clip.seam_difference is not None]
         source = means["source_flicker"]
         means["flicker_ratio"] = fmean(c.flicker for c in self.clips) / source if source else None

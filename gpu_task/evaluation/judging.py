@@ -74,6 +74,7 @@ def _judge_clip(
         style_loss=losses.style,
         content_loss=losses.content,
         palette_distance=losses.palette,
+        style_at_sizes=losses.style_at_sizes,
         flicker=motion.flicker(painting.frames),
         source_flicker=motion.flicker(clip.frames),
         coverage=motion.coverage,

@@ -8,9 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.johnson import ClassicFit, ClassicObjective, JohnsonNetwork, fit_classic
+from benchmarks.johnson import ClassicFit, ClassicObjective, JohnsonNetwork, OurObjective, fit_classic
 from gpu_task.evaluation.appearance import Appearance
 from gpu_task.evaluation.extractors import Extractor
+from gpu_task.losses import Parts
 from gpu_task.recipes import DRAFT
 from gpu_task.training import to_tensor
 
@@ -102,3 +103,23 @@ def test_a_fit_ends_when_its_seconds_are_over(extractor: Extractor) -> None:
 
     assert steps >= 1
     assert time.perf_counter() - began >= 0.5
+
+
+def test_a_fit_goes_on_from_where_another_ended(extractor: Extractor) -> None:
+    objective, losses = ClassicObjective(extractor, blocks(0)), []
+    terms = ClassicFit(seconds=60, content=0.01, steps=15)
+    begun, _ = fit_classic([blocks(1)], objective, RECIPE, terms, CPU)
+
+    fit_classic([blocks(1)], objective, RECIPE, terms, CPU, lambda *told: losses.append(told[1]), begun)
+    fit_classic([blocks(1)], objective, RECIPE, terms, CPU, lambda *told: losses.append(told[1]))
+
+    assert losses[0] < 0.8 * losses[15]  # the first steps, of the one that went on and of the new one
+
+
+def test_what_ours_is_fitted_to_is_handed_on_but_for_calm() -> None:
+    def objective(output: Tensor, source: Tensor) -> Parts:
+        return Parts(output.mean(), source.mean())
+
+    style, content = OurObjective(objective)(torch.full((1, 3, 2, 2), 0.25), torch.full((1, 3, 2, 2), 0.75))
+
+    assert (style.item(), content.item()) == (0.25, 0.75)

@@ -1,5 +1,6 @@
 """The whole benchmark in miniature: a few frames of a tiny clip, fits of half a second, random weights to judge by."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from PIL import Image
 from safetensors.torch import save_file
 from torchvision.models import squeezenet1_0
 
-from benchmarks import quality
-from benchmarks.contest import JOHNSON, OURS
+from benchmarks import contest, quality
+from benchmarks.contest import OURS
+from benchmarks.rivals import JOHNSON, RIVALS
+from contracts.styles import BUILTIN_STYLES
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +48,18 @@ def test_one_command_measures_and_goes_on_where_it_was(media: Path, tmp_path: Pa
     assert quality.main([*what, "--upload", "my_style.png"]) == 0
 
     style = json.loads(result.read_text())["styles"]["my-style"]
-    ours, theirs = style["models"]
+    ours, theirs, *others = style["models"]
     assert (ours["model"], theirs["model"]) == (OURS, JOHNSON)
+    assert [other["model"] for other in others] == [rival.name for rival in RIVALS[1:]]
+    assert len({other["clips"][0]["style_loss"] for other in (theirs, *others)}) == len(RIVALS)
+    furthest = style["fit"][RIVALS[-1].name]
+    assert furthest["seconds"] == pytest.approx(1.6 * style["fit"][JOHNSON]["seconds"], abs=0.1)
+    assert furthest["steps"] > style["fit"][JOHNSON]["steps"]
     assert ours["overall"]["seam_difference"] == 0
     assert ours["clips"][0]["style_loss"] > 0
     assert theirs["clips"][0]["style_loss"] > 0
     assert style["fit"][OURS]["steps"] >= 1
+    assert style["begun_from"] in BUILTIN_STYLES
     assert style["fit"][JOHNSON]["seconds"] == style["fit"][OURS]["seconds"] >= 0.5
     assert "--media MEDIA --clips clip.mp4" in style["command"]
     assert str(media) not in style["command"]
@@ -59,17 +68,38 @@ def test_one_command_measures_and_goes_on_where_it_was(media: Path, tmp_path: Pa
 
     # Measured already: it is left as it is. The other one is added.
     fitted = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "work").iterdir()}
-    again = [*what, "--upload", "my_style.png", "--style", "starry-night=my_style.png", "--fitted", "starry-night=900"]
+    again = [
+        *what,
+        "--plain",
+        "--upload",
+        "my_style.png",
+        "--style",
+        "starry-night=my_style.png",
+        "--fitted",
+        "starry-night=900",
+    ]
     assert quality.main(again) == 0
     styles = json.loads(result.read_text())["styles"]
     assert styles["my-style"] == style
     assert styles["starry-night"]["kind"] == "builtin"
+    assert [model["model"] for model in styles["starry-night"]["models"]] == [OURS, JOHNSON]
     assert styles["starry-night"]["fit"][OURS]["seconds"] == 900
     assert styles["starry-night"]["fit"][JOHNSON]["seconds"] == 0.5
     assert {name: (tmp_path / "work" / name).stat().st_mtime_ns for name in fitted} == fitted
 
     assert quality.main(["--table", "--result", str(result), "--page", str(written), "--sheets", str(tmp_path)]) == 0
     assert "| my-style (uploaded) |" in written.read_text()
+    assert written.read_text().count("of 1 styles.**") == 2  # at equal style loss, at the same objective
+
+
+def test_no_fit_begins_from_a_network_of_the_same_painting(monkeypatch: pytest.MonkeyPatch, media: Path) -> None:
+    painting = media / "my_style.png"
+    digest = hashlib.sha256(painting.read_bytes()).hexdigest()
+    assert contest.styles_of(painting) == set()
+
+    monkeypatch.setattr(contest, "read_notes", lambda path: {"style_sha256": digest if "mosaic" in path.stem else "-"})
+
+    assert contest.styles_of(painting) == {"mosaic"}
 
 
 def test_bad_arguments_are_named(media: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

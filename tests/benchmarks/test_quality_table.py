@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.contest import JOHNSON, OURS
+from benchmarks.quality_readings import OURS
 from benchmarks.quality_table import page, verdict
+from benchmarks.rivals import JOHNSON
 
 
 def figures(name: str, style: float, flicker: float, seam: int | None) -> dict[str, Any]:
@@ -63,8 +64,8 @@ def test_the_page_has_every_figure_and_the_command(style: dict[str, Any], tmp_pa
 
     assert "**Met by 1 of 2 styles.** Our flicker is 0.50 to 0.75 of Johnson's (median 0.62)." in text
     losses = "0.100 | 0.100 | 0.050 | 0.050"
-    assert f"| wave (uploaded) | {losses} | 2.00 | 4.00 | 0.50 | 1.50 | 0 | 100 | 100 | met |" in text
-    missed = "3.00 | 4.00 | 0.75 | 1.50 | 0 | 100 | 100 | **not met**: flicker"
+    assert f"| wave (uploaded) | {losses} | 2.00 | 4.00 | 0.50 | 1.50 | 0.20 | 0 | 100 | 100 | met |" in text
+    missed = "3.00 | 4.00 | 0.75 | 1.50 | 0.60 | 0 | 100 | 100 | **not met**: flicker"
     assert f"| scream (uploaded) | {losses} | {missed} |" in text
     assert "| wave | bee | Johnson et al. | 0.100 | 0.500 | 0.050 | 4.00 | 2.67 | - | 100 |" in text
     assert "| impasto | 200 s, 1,500 steps | 200 s, 300 steps |" in text
@@ -73,6 +74,16 @@ def test_the_page_has_every_figure_and_the_command(style: dict[str, Any], tmp_pa
     assert "![wave](sheets/wave.jpg)" in text
     assert "scream.jpg" not in text
     assert "same number of seconds, style by style" in text
+
+
+def test_a_half_that_no_picture_could_reach_is_told(style: dict[str, Any], tmp_path: Path) -> None:
+    assert "less than the clips have" not in page({"styles": {"wave": style}}, tmp_path, tmp_path)
+
+    style["models"][1]["overall"]["flicker"] = 2.8
+
+    text = page({"styles": {"wave": style}}, tmp_path, tmp_path)
+    assert "less than the clips have unpainted: wave (1.40 against 1.50)" in text
+    assert "**not met**: flicker" in text  # all the same
 
 
 def test_a_fit_that_had_more_time_is_told(style: dict[str, Any], tmp_path: Path) -> None:

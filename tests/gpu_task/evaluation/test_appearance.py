@@ -57,6 +57,18 @@ def test_losses_are_by_the_formula_and_the_mean_of_the_frames() -> None:
     assert (two.style, two.content) == pytest.approx((one.style / 2, one.content / 2))
 
 
+def test_strokes_of_another_length_are_seen_at_the_smaller_sizes() -> None:
+    """Stripes 4 pixels wide are nothing but grey at a quarter of the size; stripes of 16 are still stripes there."""
+    slopes = Extractor("slopes", "", (0,), 0, lambda x: {0: (x[..., 1:] - x[..., :-1]).abs()[:, :1] + 0.05})
+    fine, coarse = (np.tile(np.repeat([0, 255], width), 128 // width)[:128].astype(np.uint8) for width in (2, 16))
+    pictures = [np.broadcast_to(row[None, :, None], (64, 128, 3)) for row in (fine, coarse)]
+    style, other = pictures
+
+    assert Appearance(slopes, style).losses([style], [style]).style_at_sizes == pytest.approx(0, abs=1e-6)
+    losses = Appearance(slopes, style).losses([other], [style])
+    assert losses.style_at_sizes > 2 * losses.style
+
+
 def test_features_without_layers_are_refused() -> None:
     with pytest.raises(NotAnExtractorError, match="'patches' cannot be measured with; there are: squeezenet, vgg19"):
         open_extractor("patches")

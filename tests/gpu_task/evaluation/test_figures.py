@@ -13,6 +13,7 @@ BEE = ClipFigures(
     style_loss=0.1,
     content_loss=0.4,
     palette_distance=0.05,
+    style_at_sizes=0.12,
     flicker=3.0,
     source_flicker=1.5,
     coverage=0.9,
