@@ -9,6 +9,8 @@ REQUIREMENTS := requirements.txt requirements-dev.txt gpu_task/requirements.txt 
 VIDEO ?=
 STYLE ?=
 TESTS ?= tests
+# Most of the tests' time is waiting for other processes: two at a time take little more than half.
+TEST_WORKERS ?= 2
 CHAOS_SEED ?= 1
 CHAOS_SECONDS ?= 600
 CHAOS_RUNS ?=
@@ -47,7 +49,7 @@ up: setup
 	@$(PY) -m local up $(ARGS)
 
 test: lint
-	$(VENV)/bin/pytest $(TESTS)
+	$(VENV)/bin/pytest -n $(TEST_WORKERS) --dist loadfile $(TESTS)
 
 chaos: setup
 	@$(PY) -m tests.chaos --seed $(CHAOS_SEED) $(if $(CHAOS_RUNS),--runs $(CHAOS_RUNS),--seconds $(CHAOS_SECONDS)) $(ARGS)
