@@ -152,7 +152,7 @@ def test_each_job_wrote_below_its_own_id_and_nowhere_else(stack: LocalStack, job
         f"{job}/{name}" for job in jobs.values() for name in ("video.mp4", "ledger.json", "provenance.json")
     )
     for container in ("jobs", "logs"):
-        assert {name.split("/")[0] for name in stack.system_blobs(container)} <= {*jobs.values(), "active"}
+        assert {name.split("/")[0] for name in stack.system_blobs(container)} <= {*jobs.values(), "active", "measured"}
     videos = list(stack.data.get_container_client("videos").list_blob_names())
     assert sorted(videos) == sorted(jobs)
 
