@@ -191,15 +191,19 @@ class WarmPython:
             return None
         self._folder.mkdir(parents=True, exist_ok=True)
         ours, theirs = socket.socketpair()
-        with theirs:
-            process = await asyncio.create_subprocess_exec(
-                *(self._program, str(_SCRIPT), str(theirs.fileno()), "." * _ROOM),
-                env=self._environment,
-                pass_fds=[theirs.fileno()],
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                start_new_session=True,
-            )
+        try:
+            with theirs:
+                process = await asyncio.create_subprocess_exec(
+                    *(self._program, str(_SCRIPT), str(theirs.fileno()), "." * _ROOM),
+                    env=self._environment,
+                    pass_fds=[theirs.fileno()],
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+        except BaseException:  # the service may close while its server starts
+            ours.close()
+            raise
         self._watchdog.add(process.pid)
         server = _Server(process, ours, self._watchdog)
         first = {"preload": self._warmth.preload, "on_use": self._warmth.on_use, "folder": str(self._folder)}

@@ -59,7 +59,7 @@ def require_nothing_left(stack: LocalStack, job: str, run: int = 1) -> dict[str,
     wait_for(lambda: not stack.gpu_task_pids(), 20)
     wait_for(lambda: not stack.instances_under_way(job), 20)  # chunks and the guard too
     wait_for(lambda: stack.waiting("gpu-tasks") == 0, 20)
-    assert stack.active_batch_jobs() == []
+    wait_for(lambda: stack.active_batch_jobs() == [], 20)
     kept = {"index.json", "plan.json", "start.json", *(f"ended-r{number}.json" for number in range(1, run + 1))}
     assert {name.removeprefix(f"{job}/") for name in stack.system_blobs("jobs", f"{job}/")} <= kept
     assert stack.system_blobs("jobs", "active/") == []

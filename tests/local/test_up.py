@@ -142,7 +142,7 @@ def test_a_second_one_on_the_same_state_is_refused(up: Up) -> None:
 
 def test_a_tidy_stop_leaves_nothing_behind_and_the_next_run_is_at_the_same_address(up: Up, folder: Path) -> None:
     children = up.children()
-    assert len(children) == 3  # Azurite and two watchdogs
+    assert len(children) == 4  # Azurite, two watchdogs and the warm Python of the nodes
     status, output, errors = up.stop(signal.SIGTERM)
     assert (status, output) == (0, "")
     assert "an app may print" in errors
