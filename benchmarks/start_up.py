@@ -3,9 +3,10 @@ frame is scored.
 
 python -m benchmarks.start_up [--runs 7]
 
-The app's import is set beside that of `azure.functions` and `azure.durable_functions` alone, which no such app can do
-without; they take turns. A task's time is broken down by stage: the interpreter itself, the imports, reading its spec,
-the model, and the first frame from the decoder to the scorer.
+The app is imported in an environment of what it is deployed with. Its import is set beside that of `azure.functions`
+and `azure.durable_functions` alone, which no such app can do without; they take turns. A task's time is broken down by
+stage: the interpreter itself, the imports, reading its spec, the model, and the first frame from the decoder to the
+scorer.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
+from benchmarks.app_environment import app_python
 from benchmarks.report import RESULTS, Goal, Report, write_report
 from benchmarks.segments_clip import make_job
 from contracts.styles import BUILTIN_STYLES
@@ -44,12 +46,12 @@ def main() -> None:
     args = parser.parse_args()
     if warning := machine.busy():
         print(f"warning: {warning}", file=sys.stderr)
-    measure(args.runs)
+    measure(args.runs, app_python())
 
 
-def measure(runs: int, size: tuple[int, int] = (640, 360), results: Path = RESULTS) -> Report:
-    """Write `start_up.json`."""
-    imports = import_seconds(runs)
+def measure(runs: int, python: Path, size: tuple[int, int] = (640, 360), results: Path = RESULTS) -> Report:
+    """Write `start_up.json`. `python` is the interpreter that imports the app."""
+    imports = import_seconds(runs, python)
     medians = {name: statistics.median(values) for name, values in imports.items()}
     over_base = statistics.median(a / b for a, b in zip(imports["app"], imports["base"], strict=True))
     app = medians["app"] - medians["interpreter"]
@@ -75,14 +77,14 @@ def _task_row(source: Path, scorer: str, runs: int) -> dict[str, Any]:
     return {"process": f"task, {scorer}"} | task_seconds(_spec(source, scorer), source.parent, runs)
 
 
-def import_seconds(runs: int) -> dict[str, list[float]]:
+def import_seconds(runs: int, python: Path) -> dict[str, list[float]]:
     """Wall seconds of a whole process by what it imports, after one turn that nobody counts: it may compile."""
     environment = os.environ | {"BATCH_ENDPOINT": "https://not-asked.example"}
     found: dict[str, list[float]] = {name: [] for name in IMPORTS}
     for run in range(runs + 1):
         for name, program in IMPORTS.items():
             began = time.perf_counter()
-            subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, check=True)
+            subprocess.run([str(python), "-c", program], cwd=ROOT, env=environment, check=True)
             if run:
                 found[name].append(time.perf_counter() - began)
     return found

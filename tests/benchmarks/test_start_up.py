@@ -1,5 +1,6 @@
 """The benchmark of start-up, at a size of seconds: real processes, one turn each."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.timeout(240)
 
 def test_imports_and_tasks_are_measured_by_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(start_up, "SCORERS", {"identity": None})  # the other loads torch
-    start_up.measure(1, (64, 48), tmp_path)
+    start_up.measure(1, Path(sys.executable), (64, 48), tmp_path)
     report = read_report(tmp_path / "start_up.json")
     rows = {row["process"]: row for row in report.results}
     assert set(rows) == {"interpreter", "base", "app", "task, identity"}
