@@ -31,10 +31,10 @@ from gpu_task.content import photographs
 from gpu_task.painting import make_painting
 from gpu_task.pipeline.chunk import run_chunk
 from gpu_task.pipeline.encoding import Encoding
-from gpu_task.pipeline.scoring import Shown, in_flight
+from gpu_task.pipeline.scoring import Shown
 from gpu_task.precision import score_dtype
 from gpu_task.progress import Progress
-from gpu_task.scorers.protocol import OverlappingScorer
+from gpu_task.scorers.protocol import OverlappingScorer, in_flight
 from gpu_task.scorers.style_transfer import StyleTransfer, batch_size, open_network, style_transfer
 from gpu_task.timings import Timings
 from media.index import probe

@@ -14,9 +14,9 @@ from typing import Protocol
 from gpu_task.chunk_frames import ChunkFrame
 from gpu_task.pipeline.batches import Batch, gathered
 from gpu_task.pipeline.channel import Channel
-from gpu_task.pipeline.scoring import Scoring, Shown, in_flight
+from gpu_task.pipeline.scoring import Scoring, Shown
 from gpu_task.pipeline.stages import Stages
-from gpu_task.scorers.protocol import Scorer
+from gpu_task.scorers.protocol import Scorer, in_flight
 from gpu_task.timings import PipelineSeconds
 
 # Frames between decoder and batches: as many as a batch takes, and at least these.

@@ -5,7 +5,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 
 import numpy as np
@@ -15,7 +14,7 @@ from gpu_task.careful_scoring import CarefulScoring
 from gpu_task.chunk_frames import ChunkFrame, Fate
 from gpu_task.pipeline.batches import Batch
 from gpu_task.pipeline.channel import Channel
-from gpu_task.scorers.protocol import OverlappingScorer, Scorer
+from gpu_task.scorers.protocol import Scorer, begin, in_flight
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +38,6 @@ class _Started:
     batch: Batch
     collect: Callable[[], NDArray[np.uint8]] | None
     seconds: float
-
-
-def in_flight(scorer: Scorer) -> int:
-    """Batches that may be started before the first of them is collected."""
-    return max(1, scorer.in_flight) if isinstance(scorer, OverlappingScorer) else 1
 
 
 class Scoring:
@@ -83,16 +77,11 @@ class Scoring:
         collect: Callable[[], NDArray[np.uint8]] | None = None
         if batch.pixels is not None:
             try:
-                collect = self._begin(batch.pixels)
+                collect = begin(self._scorer, batch.pixels)
             except Exception as error:
                 self._blame(error, batch, batches)
                 raise
         self._started.append(_Started(batch, collect, time.perf_counter() - begun))
-
-    def _begin(self, pixels: NDArray[np.uint8]) -> Callable[[], NDArray[np.uint8]]:
-        if isinstance(self._scorer, OverlappingScorer):
-            return self._scorer.start(pixels)
-        return partial(self._scorer.score, pixels)
 
     def _collect(self, batches: Channel[Batch]) -> tuple[Shown, ...]:
         started = self._started.popleft()

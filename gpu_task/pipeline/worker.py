@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from gpu_task.pipeline.messages import Done, KeptLog, Raised, Ready, ScoreSlot, Setup
 from gpu_task.pipeline.slots import slots_in
 from gpu_task.redact import redact
-from gpu_task.scorers.protocol import OverlappingScorer, Scorer
+from gpu_task.scorers.protocol import Scorer, begin, in_flight
 
 PARENT_GONE = 1
 
@@ -50,7 +50,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - raised by the parent
             self._parent.send(_redacted(Raised.of(error, None, self._log.take())))
             return
-        most = max(1, scorer.in_flight) if isinstance(scorer, OverlappingScorer) else 1
+        most = in_flight(scorer)
         peak = scorer.peak_memory_bytes()
         self._parent.send(Ready(scorer.batch_size, most, scorer.device, peak, self._log.take()))
         slots = slots_in(self._memory, self._parent.recv())
@@ -73,10 +73,8 @@ class Worker:
 
 def _begin(scorer: Scorer, pixels: NDArray[np.uint8]) -> Callable[[], NDArray[np.uint8]]:
     """What gives the result, or raises what starting it raised: answers keep their order."""
-    if not isinstance(scorer, OverlappingScorer):
-        return partial(scorer.score, pixels)
     try:
-        return scorer.start(pixels)
+        return begin(scorer, pixels)
     except Exception as error:  # noqa: BLE001 - raised when its turn comes
         return partial(_raise, error)
 

@@ -1,6 +1,7 @@
 """What a scorer is. To add one: a module with `make(spec)` returning this, and a row in `gpu_task.scorers.SCORERS`."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -48,3 +49,15 @@ class OverlappingScorer(Scorer, Protocol):
         Results are collected in the order in which they were started.
         """
         ...
+
+
+def in_flight(scorer: Scorer) -> int:
+    """Batches that may be started before the first of them is collected."""
+    return max(1, scorer.in_flight) if isinstance(scorer, OverlappingScorer) else 1
+
+
+def begin(scorer: Scorer, batch: NDArray[np.uint8]) -> Callable[[], NDArray[np.uint8]]:
+    """Starts the batch where the scorer's device works on its own; what it returns gives the result."""
+    if isinstance(scorer, OverlappingScorer):
+        return scorer.start(batch)
+    return partial(scorer.score, batch)
