@@ -7,7 +7,7 @@ from typing import Any, cast
 from durabletask.task import OrchestrationContext, RetryPolicy, Task, TaskFailedError
 
 from contracts.model import Contract
-from contracts.steps import Refused
+from contracts.steps import ChunkReport, Refused
 
 type Step[T] = Generator[Task[Any], Any, T]
 
@@ -38,3 +38,15 @@ def call[T: Contract](ctx: OrchestrationContext, activity: str, payload: Contrac
     if "refused" in cast(dict[str, Any], returned):
         raise JobFailed(Refused.model_validate(returned).refused)
     return answer.model_validate(returned)
+
+
+def reported[R: ChunkReport](kind: type[R], step: Step[R], chunks: int = 1) -> Step[dict[str, Any]]:
+    """What a sub-orchestration returns: its `step`'s report, or why there is none; its parent decides what to do.
+
+    `chunks` are those that a failure counts as done.
+    """
+    try:
+        report = yield from step
+    except JobFailed as failure:
+        report = kind(ok=False, chunks=chunks, reason=str(failure)[:4_000])
+    return report.model_dump(mode="json")

@@ -11,7 +11,7 @@ from durabletask.task import OrchestrationContext, Task, TimerTask, when_any
 
 from contracts import frame_runs, layout
 from contracts.steps import BadCount, ChunkInput, ChunkReport, GroupInput, Measured, Policy, RunRef
-from orchestrations.calling import JobFailed, Step, call
+from orchestrations.calling import JobFailed, Step, call, reported
 
 # Progress is measured at growing intervals: this share of the time since the start. So a job of any length costs its
 # history a bounded number of looks (about 50 x ln(hours / first interval)).
@@ -56,11 +56,8 @@ def score_group(ctx: OrchestrationContext, payload: dict[str, Any]) -> Step[dict
     """Sub-orchestration `score_group`: the chunks of one group; returns the sum of their reports."""
     group = GroupInput.model_validate(payload)
     run = RunRef.of(group)
-    try:
-        report = yield from fan_out(ctx, run, range(group.first_chunk, group.last_chunk + 1), group.policy)
-    except JobFailed as failure:
-        return ChunkReport(ok=False, chunks=0, reason=str(failure)).model_dump(mode="json")
-    return report.model_dump(mode="json")
+    chunks = range(group.first_chunk, group.last_chunk + 1)
+    return (yield from reported(ChunkReport, fan_out(ctx, run, chunks, group.policy), chunks=0))
 
 
 def _children(ctx: OrchestrationContext, run: RunRef, chunks: range, policy: Policy) -> list[Task[Any]]:

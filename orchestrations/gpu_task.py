@@ -38,6 +38,14 @@ class GpuWork:
     replacement: Replacement | None = None
     bad_reason: str | None = None
 
+    @classmethod
+    def of_run(
+        cls, run: RunRef, policy: Policy, *, submit: str, verify: str, task_name: Callable[[int], str]
+    ) -> "GpuWork":
+        """Work that a run has once, and not for each chunk."""
+        attempts = range(1, policy.max_attempts + 1)
+        return cls(run=run, chunk=None, submit=submit, verify=verify, task_name=task_name, attempts=attempts)
+
 
 @dataclass(frozen=True)
 class Failure:

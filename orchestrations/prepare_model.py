@@ -9,7 +9,7 @@ from contracts import layout
 from contracts.fit import FitProgress
 from contracts.steps import FitInput, FitReport, FitTurn, ModelState, Policy, RunRef
 from orchestrations.burial import bury
-from orchestrations.calling import JobFailed, Step, call
+from orchestrations.calling import Step, call, reported
 from orchestrations.gpu_task import Effort, GpuWork, Mailbox, do_gpu_work
 
 # Between two looks at another job's fit: soon at first, since it may be nearly done, then ever more rarely.
@@ -19,11 +19,7 @@ FIRST_LOOK_SECONDS, LOOK_GROWTH = 2.0, 1.5
 def prepare_model(ctx: OrchestrationContext, payload: dict[str, Any]) -> Step[dict[str, Any]]:
     """Returns a FitReport; one that used no GPU time where nothing had to be fitted, or another job did it."""
     fit = FitInput.model_validate(payload)
-    try:
-        report = yield from _prepare(ctx, RunRef.of(fit), fit.policy)
-    except JobFailed as failure:
-        report = FitReport(ok=False, reason=str(failure)[:4_000])
-    return report.model_dump(mode="json")
+    return (yield from reported(FitReport, _prepare(ctx, RunRef.of(fit), fit.policy)))
 
 
 def _prepare(ctx: OrchestrationContext, run: RunRef, policy: Policy) -> Step[FitReport]:
@@ -35,7 +31,8 @@ def _prepare(ctx: OrchestrationContext, run: RunRef, policy: Policy) -> Step[Fit
         return FitReport(ok=True, model=state.model, fit=turn.fit)
     if turn.state == "ended":
         return FitReport(ok=False, reason="the run was ended")
-    effort = yield from do_gpu_work(ctx, Mailbox(ctx), _work(run, policy), policy)
+    work = GpuWork.of_run(run, policy, submit="submit_fit", verify="verify_fit", task_name=layout.fit_task)
+    effort = yield from do_gpu_work(ctx, Mailbox(ctx), work, policy)
     reason = {"ended": "the run was ended"}.get(effort.state)
     if effort.state == "failed":
         reason = yield from bury(ctx, effort, f"the style could not be fitted: {effort.reason}")
@@ -59,17 +56,6 @@ def _await_turn(ctx: OrchestrationContext, run: RunRef, policy: Policy) -> Step[
             return turn
         yield ctx.create_timer(timedelta(seconds=seconds))
         seconds = min(seconds * LOOK_GROWTH, policy.poll_seconds)
-
-
-def _work(run: RunRef, policy: Policy) -> GpuWork:
-    return GpuWork(
-        run=run,
-        chunk=None,
-        submit="submit_fit",
-        verify="verify_fit",
-        task_name=layout.fit_task,
-        attempts=range(1, policy.max_attempts + 1),
-    )
 
 
 def _final(effort: Effort) -> FitProgress | None:

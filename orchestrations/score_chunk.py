@@ -15,7 +15,7 @@ from durabletask.task import OrchestrationContext
 from contracts import layout
 from contracts.steps import BadCount, ChunkInput, ChunkReport, RunRef
 from orchestrations.burial import bury
-from orchestrations.calling import JobFailed, Step
+from orchestrations.calling import Step, reported
 from orchestrations.gpu_task import Effort, GpuWork, Mailbox, do_gpu_work
 from orchestrations.pieces import GivenUp, Piece, Pieces
 
@@ -26,11 +26,7 @@ SYSTEMIC_FAILURES = 6
 def score_chunk(ctx: OrchestrationContext, payload: dict[str, Any]) -> Step[dict[str, Any]]:
     """Returns a ChunkReport; a chunk that cannot be scored is reported, not raised: its parent decides."""
     scoring = ChunkScoring(ctx, ChunkInput.model_validate(payload))
-    try:
-        report = yield from scoring.score()
-    except JobFailed as failure:
-        report = ChunkReport(ok=False, reason=str(failure)[:4_000])
-    return report.model_dump(mode="json")
+    return (yield from reported(ChunkReport, scoring.score()))
 
 
 class ChunkScoring:

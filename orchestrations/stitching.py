@@ -11,7 +11,7 @@ from durabletask.task import OrchestrationContext
 from contracts import layout
 from contracts.steps import Policy, RunRef, Stitched, Stitching, StitchInput, StitchReport, StitchTaskRef
 from orchestrations.burial import bury
-from orchestrations.calling import JobFailed, Step, call
+from orchestrations.calling import JobFailed, Step, call, reported
 from orchestrations.gpu_task import GpuWork, Mailbox, do_gpu_work
 
 
@@ -36,15 +36,12 @@ def stitch(ctx: OrchestrationContext, run: RunRef, policy: Policy) -> Step[Stitc
 def stitch_on_node(ctx: OrchestrationContext, payload: dict[str, Any]) -> Step[dict[str, Any]]:
     """Returns a StitchReport."""
     stitch = StitchInput.model_validate(payload)
-    try:
-        report = yield from _stitch(ctx, RunRef.of(stitch), stitch.policy)
-    except JobFailed as failure:
-        report = StitchReport(ok=False, reason=str(failure)[:4_000])
-    return report.model_dump(mode="json")
+    return (yield from reported(StitchReport, _stitch(ctx, RunRef.of(stitch), stitch.policy)))
 
 
 def _stitch(ctx: OrchestrationContext, run: RunRef, policy: Policy) -> Step[StitchReport]:
-    effort = yield from do_gpu_work(ctx, Mailbox(ctx), _work(run, policy), policy)
+    work = GpuWork.of_run(run, policy, submit="submit_stitch", verify="verify_stitch", task_name=layout.stitch_task)
+    effort = yield from do_gpu_work(ctx, Mailbox(ctx), work, policy)
     if effort.state == "failed":
         reason = yield from bury(ctx, effort, f"the result could not be stitched: {effort.reason}")
         return StitchReport(ok=False, reason=reason[:4_000])
@@ -58,15 +55,4 @@ def _stitch(ctx: OrchestrationContext, run: RunRef, policy: Policy) -> Step[Stit
         retries=effort.tasks - 1,
         seconds=effort.seconds,
         wasted_seconds=effort.wasted_seconds,
-    )
-
-
-def _work(run: RunRef, policy: Policy) -> GpuWork:
-    return GpuWork(
-        run=run,
-        chunk=None,
-        submit="submit_stitch",
-        verify="verify_stitch",
-        task_name=layout.stitch_task,
-        attempts=range(1, policy.max_attempts + 1),
     )
