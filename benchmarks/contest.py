@@ -30,7 +30,6 @@ from gpu_task.evaluation.judging import Judgement, Model, judge
 from gpu_task.fit import read_content
 from gpu_task.fit_monitor import FitMonitor
 from gpu_task.model_files import style_path
-from gpu_task.network import StyleNetwork
 from gpu_task.objectives import make_objective
 from gpu_task.recipes import Recipe, find_recipe
 from gpu_task.scorers.style_transfer import StyleTransfer
@@ -208,7 +207,7 @@ def _johnson(
     ground = Ground(frames, style, extractor, recipe, weights, terms.learning_rate, seconds, device, path)
     fitted = fit_rivals((CLASSIC,) if terms.plain else RIVALS, ground)
     return {
-        name: Fitted(StyleTransfer(cast(StyleNetwork, of.network), ScorerOptions(), device), of.seconds, of.steps)
+        name: Fitted(StyleTransfer(of.network, ScorerOptions(), device), of.seconds, of.steps)
         for name, of in fitted.items()
     }
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from contracts.messages import FINISHED_EVENT
+
 Event = Mapping[str, Any]
 
 # What runs under an orchestration -> the phase it is part of. Whatever is not here is a phase of its own name.
@@ -50,7 +52,7 @@ def task_times(history: Iterable[Event]) -> dict[str, Any] | None:
     """Of one chunk: what its GPU task told of its stages; `ended` is when it did, `told` how long the workflow took to
     hear of it. None without a task that succeeded."""
     events = list(history)
-    finished = [e for e in events if e["EventType"] == "EventRaised" and e.get("Name") == "gpu-task-finished"]
+    finished = [e for e in events if e["EventType"] == "EventRaised" and e.get("Name") == FINISHED_EVENT]
     submitted = [e for e in events if e.get("FunctionName") == "submit_chunk" and "ScheduledTime" in e]
     if not finished or not submitted:
         return None

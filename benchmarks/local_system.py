@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks import job_phases
 from benchmarks.process_tree import tree_cpu
+from contracts import layout
 
 ROOT = Path(__file__).parents[1]
 STOP_SECONDS = 60
@@ -77,7 +78,7 @@ class Stack:
 
     def _tasks(self, job: str, chunks: int) -> list[Mapping[str, Any]]:
         """What the task of each chunk told; of a job too wide for one orchestration, nothing."""
-        names = [f"{job}:r1:c{number:05}" for number in range(chunks)]
+        names = [layout.chunk_instance(job, number, 1) for number in range(chunks)]
         found = (job_phases.task_times(job_phases.fetch_history(self.endpoints["functions"], name)) for name in names)
         return [task for task in found if task is not None]
 
