@@ -28,6 +28,7 @@ from contracts.task_spec import (
 from gpu_task.chunk_frames import ChunkFrames
 from gpu_task.compiled import Paint, compiled_painting
 from gpu_task.content import photographs
+from gpu_task.devices import dtype_name
 from gpu_task.painting import make_painting
 from gpu_task.pipeline.chunk import run_chunk
 from gpu_task.pipeline.encoding import Encoding
@@ -123,7 +124,7 @@ class Bench:
                 paint(frames, None)
             torch.get_device_module(self.device).synchronize()
 
-        return Side(MODEL, name, _name(dtype), "compiled" if compiled else "eager", times * self.batch, run)
+        return Side(MODEL, name, dtype_name(dtype), "compiled" if compiled else "eager", times * self.batch, run)
 
     def _score(self, name: str, compiled: bool) -> Side:
         scorer, seconds = self._scorer(name, compiled)
@@ -144,7 +145,7 @@ class Bench:
 
         how = "compiled" if compiled else "eager"
         frames = several * self.batch
-        precision = _name(score_dtype(self.device, "auto"))
+        precision = dtype_name(score_dtype(self.device, "auto"))
         return Side(SCORE, name, precision, how, frames, run, seconds, float(abs(difference).mean()))
 
     def _task(self, compiled: bool) -> Side:
@@ -155,7 +156,7 @@ class Bench:
             encoding = Encoding(spec, self.folder / "segment.mp4", Timings(time.perf_counter()), Progress(""))
             run_chunk(self._source(spec), scorer, encoding)
 
-        how, precision = "compiled" if compiled else "eager", _name(score_dtype(self.device, "auto"))
+        how, precision = "compiled" if compiled else "eager", dtype_name(score_dtype(self.device, "auto"))
         return Side(TASK, OURS, precision, how, self.task_frames, run, seconds)
 
     def _ends(self) -> Iterator[Side]:
@@ -213,7 +214,3 @@ def _write_clip(path: Path, picture: NDArray[np.uint8], frames: int) -> None:
             frame.pts, frame.time_base = number, Fraction(1, 25)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-
-
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")

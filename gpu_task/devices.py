@@ -4,11 +4,9 @@ import os
 
 import torch
 
+from gpu_task.environment import DEVICE_INDEX_VARIABLE
 from gpu_task.failures import HopelessError
 from gpu_task.machine import process_peak_bytes
-
-# Set by a worker process for itself (gpu_task/pipeline/worker.py): which of the machine's GPUs is its own.
-DEVICE_INDEX_VARIABLE = "ATELIER_DEVICE_INDEX"
 
 
 class TooFewGpusError(HopelessError):
@@ -34,10 +32,15 @@ def best_device() -> torch.device:
 
 def describe(device: torch.device, dtype: torch.dtype = torch.float32) -> str:
     """For the record: `cpu (4 threads), bfloat16`."""
-    number = str(dtype).removeprefix("torch.")
+    number = dtype_name(dtype)
     if device.type == "cuda":
         return f"cuda ({torch.cuda.get_device_name(device)}), {number}"
     return f"cpu ({torch.get_num_threads()} threads), {number}"
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """`bfloat16`"""
+    return str(dtype).removeprefix("torch.")
 
 
 def peak_memory_bytes(device: torch.device) -> int:

@@ -38,6 +38,8 @@ _PREFIXES = (
     *("OMP_", "KMP_", "GOMP_", "MKL_", "OPENBLAS_"),
     *("TORCH_", "TORCHINDUCTOR_", "PYTORCH_", "TRITON_"),
 )
+# Set for a worker process by its parent: which of the machine's GPUs is its own.
+DEVICE_INDEX_VARIABLE = "ATELIER_DEVICE_INDEX"
 # Set for the second start, so that what a platform adds to every process cannot make it start for ever.
 _STARTED_CLEAN = "ATELIER_ENVIRONMENT_IS_CLEAN"
 

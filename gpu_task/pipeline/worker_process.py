@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from contracts.task_spec import SPEC_URL_VARIABLE
 from gpu_task import environment
+from gpu_task.environment import DEVICE_INDEX_VARIABLE
 from gpu_task.failures import HopelessError, WorkerDiedError
 from gpu_task.pipeline.messages import Done, Raised, Ready, ScoreSlot, Setup
 from gpu_task.pipeline.slots import shared_memory, slots_in
 
 log = logging.getLogger(__name__)
 
-DEVICE_INDEX_VARIABLE = "ATELIER_DEVICE_INDEX"  # see gpu_task.devices, which imports torch
 END_SECONDS = 5.0
 
 

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from gpu_task import devices
+from gpu_task.environment import DEVICE_INDEX_VARIABLE
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -17,7 +18,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, gpus: int) -> list[int]:
 
 def test_a_worker_takes_the_gpu_of_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
     current = machine(monkeypatch, 4)
-    monkeypatch.setenv(devices.DEVICE_INDEX_VARIABLE, "2")
+    monkeypatch.setenv(DEVICE_INDEX_VARIABLE, "2")
 
     assert devices.best_device() == torch.device("cuda", 2)
     assert current == [2]
@@ -25,14 +26,14 @@ def test_a_worker_takes_the_gpu_of_its_number(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_process_that_is_no_worker_takes_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     machine(monkeypatch, 4)
-    monkeypatch.delenv(devices.DEVICE_INDEX_VARIABLE, raising=False)
+    monkeypatch.delenv(DEVICE_INDEX_VARIABLE, raising=False)
 
     assert devices.best_device() == torch.device("cuda", 0)
 
 
 def test_more_workers_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     machine(monkeypatch, 2)
-    monkeypatch.setenv(devices.DEVICE_INDEX_VARIABLE, "2")
+    monkeypatch.setenv(DEVICE_INDEX_VARIABLE, "2")
 
     with pytest.raises(devices.TooFewGpusError, match="worker 3 has no GPU: this machine has 2; set WORKERS_PER_TASK"):
         devices.best_device()
@@ -40,6 +41,6 @@ def test_more_workers_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_without_gpus_workers_share_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     machine(monkeypatch, 0)
-    monkeypatch.setenv(devices.DEVICE_INDEX_VARIABLE, "5")
+    monkeypatch.setenv(DEVICE_INDEX_VARIABLE, "5")
 
     assert devices.best_device() == torch.device("cpu")
