@@ -1,5 +1,6 @@
 """Azure Batch: one Batch job per run of an Atelier job, one Batch task per attempt at a chunk."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -8,8 +9,8 @@ from azure.batch import BatchClient
 from azure.batch import models as batch
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from azure.identity import DefaultAzureCredential
 
+from activities.identity import credential
 from activities.settings import settings
 from activities.transport import transport
 from contracts.task_spec import SPEC_URL_VARIABLE
@@ -20,14 +21,14 @@ RETENTION = timedelta(hours=6)
 
 @cache
 def client() -> BatchClient:
-    """A client for the account of the settings: by key where one is set, else by the app's identity."""
+    """A client for the account of the settings: by key where one is set, else by the identity that the system account
+    is reached with. Azure has no convention for a connection to Batch, and the app is one identity."""
     known = settings()
-    credential: Any = (
-        AzureNamedKeyCredential(known.batch_account_name, known.batch_account_key)
-        if known.batch_account_key
-        else DefaultAzureCredential()
+    key = known.batch_account_key
+    by: Any = (
+        AzureNamedKeyCredential(known.batch_account_name, key) if key else credential("SYSTEM_STORAGE", os.environ)
     )
-    return BatchClient(known.batch_endpoint, credential, transport=transport())
+    return BatchClient(known.batch_endpoint, by, transport=transport())
 
 
 def create_task(batch_job: str, task: str, spec_url: str) -> bool:

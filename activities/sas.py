@@ -18,8 +18,11 @@ from azure.storage.queue import QueueSasPermissions, QueueServiceClient, generat
 
 # A node's clock may be behind ours; Azure's own advice is 15 minutes.
 CLOCK_SKEW = timedelta(minutes=15)
-# Azure hands out user-delegation keys for at most 7 days. A key must outlive every SAS it signs.
-DELEGATION_KEY_LIFE = timedelta(days=6)
+# Azure hands out user-delegation keys for at most 7 days, and a SAS ends with its key at the latest:
+# https://learn.microsoft.com/rest/api/storageservices/get-user-delegation-key
+LONGEST_KEY = timedelta(days=7)
+# A key serves for so long before the next is asked for. It bounds, too, how long a key is used that someone revoked.
+KEY_IN_USE = timedelta(days=1)
 
 
 class Signer(Protocol):
@@ -39,7 +42,7 @@ class KeySigner:
 
 
 class DelegationSigner:
-    """Signs with a user-delegation key, asked for once and renewed before a SAS would outlive it."""
+    """Signs with a user-delegation key, asked for once and again before a SAS would outlive it. Thread-safe."""
 
     def __init__(self, account_name: str, get_key: Callable[[datetime, datetime], Any]) -> None:
         self._account_name, self._get_key, self._lock = account_name, get_key, threading.Lock()
@@ -47,13 +50,20 @@ class DelegationSigner:
         self._until = datetime.min.replace(tzinfo=UTC)
 
     def __call__(self, expiry: datetime) -> dict[str, Any]:
+        """Raises ValueError where no key can live as long as `expiry`."""
         with self._lock:
             if self._until < expiry:
-                now = datetime.now(UTC)
-                until = max(now + DELEGATION_KEY_LIFE, expiry)
-                self._key = self._get_key(now - CLOCK_SKEW, until)
-                self._until = until
+                self._renew(expiry)
             return {"account_name": self._account_name, "user_delegation_key": self._key}
+
+    def _renew(self, expiry: datetime) -> None:
+        start = datetime.now(UTC) - CLOCK_SKEW
+        until = min(expiry + KEY_IN_USE, start + LONGEST_KEY)
+        if until < expiry:
+            raise ValueError(
+                f"a SAS until {expiry:%Y-%m-%d %H:%M} UTC would outlive its key, which ends {until:%d %H:%M}"
+            )
+        self._key, self._until = self._get_key(start, until), until
 
 
 def blob_signer(service: BlobServiceClient) -> Signer:

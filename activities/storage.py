@@ -1,7 +1,7 @@
 """The two storage accounts: clients, JSON blobs and SAS URLs.
 
 An account is reached by Azure's connection convention: `<NAME>` is a connection string, or `<NAME>__blobServiceUri` and
-`<NAME>__queueServiceUri` are addresses that the app's identity may use.
+`<NAME>__queueServiceUri` are addresses that an identity may use (activities/identity.py).
 """
 
 import os
@@ -11,11 +11,11 @@ from itertools import batched
 from typing import Any
 
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
-from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobLeaseClient, BlobProperties, BlobServiceClient, ContainerClient, ContentSettings
 from azure.storage.queue import QueueServiceClient, TextBase64EncodePolicy
 
 from activities import sas
+from activities.identity import credential
 from activities.transport import transport
 from contracts.model import Contract
 from contracts.settings import SettingsError
@@ -138,14 +138,16 @@ def system_account() -> Account:
     return Account("SYSTEM_STORAGE", os.environ)
 
 
-@cache
-def _credential() -> DefaultAzureCredential:
-    return DefaultAzureCredential()
-
-
 def _service(kind: Any, name: str, uri_key: str, environ: Mapping[str, str]) -> Any:
     if connection := environ.get(name):
         return kind.from_connection_string(connection, transport=transport())
-    if uri := environ.get(f"{name}__{uri_key}"):
-        return kind(uri, credential=_credential(), transport=transport())
-    raise SettingsError(f"{name} is not set; give a connection string, or {name}__{uri_key} to use the app's identity")
+    setting = f"{name}__{uri_key}"
+    uri = environ.get(setting)
+    if not uri:
+        raise SettingsError(f"{name} is not set; give a connection string, or {setting} to use the app's identity")
+    if not uri.startswith("https://"):
+        raise SettingsError(f"{setting} is {uri!r}; an identity's token goes over https:// alone")
+    service = kind(uri, credential=credential(name, environ), transport=transport())
+    if not service.account_name:  # every SAS is signed for an account's name, which no other host name tells
+        raise SettingsError(f"{setting} is {uri!r}; give the account's own address, https://<account>.blob.core...")
+    return service

@@ -85,7 +85,12 @@ class Settings:
     progress_seconds: float = _setting(
         "PROGRESS_SECONDS", 2.0, "Shortest time between two updates of a job's progress; grows with the job's age"
     )
-    sas_hours: float = _setting("SAS_HOURS", 24.0, "Hours that the SAS in a task's spec are valid")
+    sas_hours: float = _setting(
+        "SAS_HOURS",
+        24.0,
+        "Hours that the SAS in a task's spec are valid; Azure lends the key that signs them for 7 days at most",
+        within=(0.25, 167),  # hours: 7 days, less the quarter of an hour that a key begins early (activities/sas.py)
+    )
     chunks_per_group: int = _setting(
         "CHUNKS_PER_GROUP", 100, "Most sub-orchestrations under one orchestration; wider jobs are grouped"
     )

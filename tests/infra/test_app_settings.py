@@ -84,7 +84,7 @@ def test_every_connection_that_a_binding_names_is_there_by_identity() -> None:
         for service in ("blob", "queue"):
             uri = settings[f"{connection}__{service}ServiceUri"]
             assert re.fullmatch(rf"https://st\w+\.{service}\.core\.windows\.net/", uri)
-    # DefaultAzureCredential in activities/ cannot tell several user-assigned identities apart without this.
+    # What SDKs take that read no connection: without it they could not tell several user-assigned identities apart.
     assert settings["AZURE_CLIENT_ID"] == client
 
 
