@@ -23,7 +23,11 @@ def expected_fit_seconds(start: StartInput) -> float:
     """
     if not models.needs_fitted(start):
         return 0.0
-    choice = model_choice.choose(start)
+    return seconds_to_fit(model_choice.choose(start))
+
+
+def seconds_to_fit(choice: ModelChoice) -> float:
+    """The same for a network that is chosen already; 0 where it is there."""
     if models.find_weights(choice.key) is not None:
         return 0.0
     known = settings()

@@ -12,7 +12,7 @@ from azure.storage.blob import BlobPrefix, BlobProperties
 
 from activities.storage import system_account
 from contracts import layout
-from contracts.job import StartInput
+from contracts.job import JobRequest
 from contracts.ledger import ChunkOutcome
 from contracts.measured import (
     LEAST_SECONDS_PER_FRAME,
@@ -34,8 +34,7 @@ REMEMBERED = 5
 SLACK_SECONDS = 1.0
 
 
-def workload_of(start: StartInput, pool: str, precision: str) -> Workload:
-    request = start.request
+def workload_of(request: JobRequest, pool: str, precision: str) -> Workload:
     network = request.model or ("style" if request.style else "none")
     return Workload(pool=pool, scorer=request.scorer, network=network, precision=precision)
 

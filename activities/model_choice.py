@@ -30,17 +30,26 @@ def choose(start: StartInput) -> ModelChoice:
     kept = system.find_json(layout.JOBS, layout.model_choice_blob(start.job), ModelChoice)
     if kept is not None and (system.exists(layout.MODELS, layout.model_blob(kept.key)) or _has_scored(start.job)):
         return kept
-    features: Extractor = next(name for name in EXTRACTORS if name == settings().fit_features)
-    choice = ModelChoice(
-        style_sha256=_style_sha256(start),
-        features=features,
-        recipe=RECIPES[features],
-        steps=settings().fit_steps,
-        style_scale=start.request.options.style_scale,
-        size_class=size_class(start),
-    )
+    assert start.style_blob is not None
+    assert start.style_etag is not None
+    sha256 = image_sha256(start.style_blob, start.style_etag)
+    choice = choice_now(sha256, start.request.options.style_scale, size_class(start))
     system.write_json(layout.JOBS, layout.model_choice_blob(start.job), choice)
     return choice
+
+
+def choice_now(style_sha256: str, style_scale: float, size_class: int) -> ModelChoice:
+    """The network for an image of that content by today's settings; nothing is written down."""
+    known = settings()
+    features: Extractor = next(name for name in EXTRACTORS if name == known.fit_features)
+    return ModelChoice(
+        style_sha256=style_sha256,
+        features=features,
+        recipe=RECIPES[features],
+        steps=known.fit_steps,
+        style_scale=style_scale,
+        size_class=size_class,
+    )
 
 
 def pinned(start: StartInput) -> ModelChoice:
@@ -56,17 +65,24 @@ def size_class(start: StartInput) -> int:
     """
     limit = start.request.options.max_dimension
     if start.request.video is None:
-        shorter = round(limit * 9 / 16) if limit else SMALLEST_CLASS
-    else:
-        index = system_account().read_json(layout.JOBS, layout.index_blob(start.job), VideoIndex)
-        shorter, longer = sorted((index.width, index.height))
-        shorter = round(shorter * min(1.0, limit / longer)) if limit else shorter
+        return _class_for(round(limit * 9 / 16) if limit else SMALLEST_CLASS)
+    index = system_account().read_json(layout.JOBS, layout.index_blob(start.job), VideoIndex)
+    return class_of(index.width, index.height, limit)
+
+
+def class_of(width: int, height: int, max_dimension: int | None) -> int:
+    """That of a video of this size, scored with its longer side at most `max_dimension`."""
+    shorter, longer = sorted((width, height))
+    return _class_for(round(shorter * min(1.0, max_dimension / longer)) if max_dimension else shorter)
+
+
+def _class_for(shorter: int) -> int:
     return next((size for size in SIZE_CLASSES if shorter <= size), SIZE_CLASSES[-1])
 
 
-def style_changed(start: StartInput) -> JobRefused:
+def style_changed(blob: str | None) -> JobRefused:
     """The error for a style image that is not what it was when the job began."""
-    return JobRefused(f"style {start.style_blob!r} was deleted or replaced since the job began; submit it again")
+    return JobRefused(f"style {blob!r} was deleted or replaced since the job began; submit it again")
 
 
 def _has_scored(job: str) -> bool:
@@ -75,19 +91,21 @@ def _has_scored(job: str) -> bool:
     return next(iter(outcomes), None) is not None
 
 
-def _style_sha256(start: StartInput) -> str:
-    """Of the image's content. It is read once per version of the image, and then remembered."""
-    assert start.style_blob is not None
-    assert start.style_etag is not None
-    note = layout.style_hash_blob(start.style_blob, start.style_etag)
+def image_sha256(blob: str, etag: str) -> str:
+    """Of the content of a style's image. It is read once per version of the image, and then remembered.
+
+    Raises:
+        JobRefused: the image was deleted or replaced meanwhile, or is over a limit.
+    """
+    note = layout.style_hash_blob(blob, etag)
     if known := system_account().find_properties(layout.JOBS, note):
         return known.metadata["sha256"]
-    sha256 = hashlib.sha256(_download(start, start.style_blob, start.style_etag)).hexdigest()
+    sha256 = hashlib.sha256(_download(blob, etag)).hexdigest()
     system_account().write_text(layout.JOBS, note, "", {"sha256": sha256})
     return sha256
 
 
-def _download(start: StartInput, blob: str, etag: str) -> bytes:
+def _download(blob: str, etag: str) -> bytes:
     client = data_account().container(layout.STYLES).get_blob_client(blob)
     try:
         found = client.download_blob(etag=etag, match_condition=MatchConditions.IfNotModified)
@@ -97,5 +115,5 @@ def _download(start: StartInput, blob: str, etag: str) -> bytes:
         raise over.refusal() from None
     except HttpResponseError as error:
         if error.status_code in (404, 412):
-            raise style_changed(start) from None
+            raise style_changed(blob) from None
         raise

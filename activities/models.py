@@ -59,6 +59,6 @@ def style_source(start: StartInput) -> tuple[str, str, int]:
     assert start.style_blob is not None
     properties = data_account().find_properties(layout.STYLES, start.style_blob)
     if properties is None or properties.etag != start.style_etag:
-        raise model_choice.style_changed(start)
+        raise model_choice.style_changed(start.style_blob)
     url = data_account().blob_sas_url(layout.STYLES, start.style_blob, "r", settings().sas_hours)
     return url, str(properties.etag), int(properties.size)

@@ -14,13 +14,15 @@ from collections.abc import Sequence
 
 from activities import limits
 from activities.execution import executions
+from activities.fit_estimate import expected_fit_seconds
 from activities.plan_figures import figures_by_execution
 from activities.plan_reuse import completed, scored_part
 from activities.settings import settings
 from activities.storage import system_account
 from contracts import layout
-from contracts.job import StartInput
-from contracts.plan import Chunk, Plan, PlanFigures, node_cost
+from contracts.job import JobRequest, StartInput
+from contracts.plan import Chunk, Plan, PlanFigures, TaskSeconds, node_cost
+from contracts.settings import Settings
 from contracts.steps import Planned
 from contracts.task_spec import Execution
 from contracts.video_index import VideoIndex
@@ -113,13 +115,31 @@ def _snap(bound: int, keyframes: Sequence[int], reach: float) -> int:
 
 
 def _keyframe_numbers(index: VideoIndex) -> list[int]:
+    if not index.keyframes:
+        return []
     numbers = {pts: number for number, pts in enumerate(index.frames.decode())}
     return [numbers[k.pts] for k in index.keyframes if k.pts in numbers]
 
 
+def task_seconds(frame_count: int, chunks: int, figures: PlanFigures) -> TaskSeconds:
+    """What the job's tasks take together where nothing goes wrong."""
+    return TaskSeconds(
+        fit=figures.fit_seconds,
+        start_up=chunks * figures.start_up_seconds,
+        compile=min(chunks, figures.workers) * figures.compile_seconds,
+        score=frame_count * _seconds_per_frame(figures),
+    )
+
+
+def repeated_seconds(seconds: TaskSeconds, chunks: int, figures: PlanFigures) -> float:
+    """What lost nodes are expected to add to that: each task begins again."""
+    chunk = (seconds.start_up + seconds.compile + seconds.score) / chunks
+    tasks = [*[(1, once) for once in (seconds.fit, seconds.stitch)], (chunks, chunk)]
+    return sum(count * (_expected_seconds(once, figures) - once) for count, once in tasks)
+
+
 def _cost(frame_count: int, chunks: int, figures: PlanFigures) -> float:
-    start_ups = chunks * figures.start_up_seconds + min(chunks, figures.workers) * figures.compile_seconds
-    seconds = figures.fit_seconds + start_ups + frame_count * _seconds_per_frame(figures)
+    seconds = task_seconds(frame_count, chunks, figures).total
     return node_cost(seconds, figures.workers_per_node, figures.node_price_per_hour)
 
 
@@ -142,16 +162,25 @@ def _has_scored(job: str, plan: Plan) -> bool:
 
 
 def _plan(start: StartInput) -> Plan:
-    """The plan of the way to run that is expected to end first."""
     known = settings()
     index = system_account().read_json(layout.JOBS, layout.index_blob(start.job), VideoIndex)
-    scored, asked = scored_part(start, index), start.request.options.chunk_size
-    plans: list[Plan] = []
-    for execution, figures in figures_by_execution(start, index, known):
+    scored = scored_part(start.request, index)
+    plan = best_plan(start.request, scored, expected_fit_seconds(start), known)
+    return completed(start, index, plan, known.max_chunks)
+
+
+def best_plan(request: JobRequest, scored: VideoIndex, fit_seconds: float, known: Settings) -> Plan:
+    """The plan for `scored`, of the way to run that is expected to end first.
+
+    Raises:
+        OverLimit: chunks of the size that was asked for would be too many.
+    """
+    asked, plans = request.options.chunk_size, list[Plan]()
+    for execution, figures in figures_by_execution(request, scored, fit_seconds, known):
         size = asked or _size_within_limit(scored.frame_count, figures, known.max_chunks)
         limits.check_chunks(size, math.ceil(scored.frame_count / size), known)
         plans.append(make_plan(scored, figures, size, execution))
-    return completed(start, index, min(plans, key=lambda plan: plan.expected_seconds), known.max_chunks)
+    return min(plans, key=lambda plan: plan.expected_seconds)
 
 
 def _size_within_limit(frame_count: int, figures: PlanFigures, max_chunks: int) -> int:

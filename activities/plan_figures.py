@@ -2,9 +2,8 @@
 
 from activities.execution import executions
 from activities.expected_speed import expected_speed
-from activities.fit_estimate import expected_fit_seconds
 from activities.measured_speed import known_variants, workload_of
-from contracts.job import StartInput
+from contracts.job import JobRequest
 from contracts.measured import Variant
 from contracts.plan import PlanFigures
 from contracts.settings import Settings
@@ -13,17 +12,15 @@ from contracts.video_index import VideoIndex
 from media.frames import output_size
 
 
-def figures_by_execution(start: StartInput, index: VideoIndex, known: Settings) -> list[tuple[Execution, PlanFigures]]:
-    """Each way that is worth weighing, with what it is expected to need.
-
-    Raises:
-        JobRefused: the style's image was deleted or replaced since the job began.
-    """
-    size = output_size(index, start.request.options.max_dimension)
-    workload = workload_of(start, known.batch_pool_id, known.score_precision)
-    variants, fit_seconds = known_variants(workload), expected_fit_seconds(start)
+def figures_by_execution(
+    request: JobRequest, index: VideoIndex, fit_seconds: float, known: Settings
+) -> list[tuple[Execution, PlanFigures]]:
+    """Each way that is worth weighing, with what it is expected to need; `fit_seconds`: 0 where nothing is fitted."""
+    size = output_size(index, request.options.max_dimension)
+    workload = workload_of(request, known.batch_pool_id, known.score_precision)
+    variants = known_variants(workload)
     found: list[tuple[Execution, PlanFigures]] = []
-    for execution in executions(start.request.scorer, known):
+    for execution in executions(request.scorer, known):
         speed = expected_speed(workload, Variant.of(size, execution), variants, known)
         figures = PlanFigures(
             workers=known.workers,

@@ -17,7 +17,7 @@ from activities.storage import data_account, system_account
 from contracts import frame_runs, layout
 from contracts.base_result import BaseResult
 from contracts.frame_runs import FrameRun
-from contracts.job import StartInput
+from contracts.job import JobRequest, StartInput
 from contracts.layout import VIDEO_NAME
 from contracts.ledger import Ledger
 from contracts.plan import Chunk, Plan
@@ -28,9 +28,9 @@ from media.frames import output_size
 from media.index import probe
 
 
-def scored_part(start: StartInput, index: VideoIndex) -> VideoIndex:
+def scored_part(request: JobRequest, index: VideoIndex) -> VideoIndex:
     """The part of the video that is cut into chunks to be scored: all of it, or the frames that the request names."""
-    return index if start.request.frames is None else index.window(*start.request.frames)
+    return index if request.frames is None else index.window(*request.frames)
 
 
 def completed(start: StartInput, index: VideoIndex, scored: Plan, max_chunks: int) -> Plan:

@@ -59,7 +59,7 @@ def publish(publication: PublishInput) -> JobResult:
 def _remember_speed(publication: PublishInput, start: StartInput, plan: Plan, outcomes: list[ChunkOutcome]) -> None:
     record = measured_speed.measured_of(plan, outcomes, RunRef.of(publication), publication.scoring_seconds)
     if record is not None:
-        workload = measured_speed.workload_of(start, settings().batch_pool_id, plan.execution.precision)
+        workload = measured_speed.workload_of(start.request, settings().batch_pool_id, plan.execution.precision)
         measured_speed.remember(workload, record)
 
 

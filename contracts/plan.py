@@ -61,6 +61,23 @@ class PlanFigures(Contract):
     measured_jobs: tuple[BatchId, ...] = ()
 
 
+class TaskSeconds(Contract):
+    """Seconds of GPU tasks by what they are spent on. `start_up` is until a task's first frame; a fit's is in `fit`.
+
+    `stitch` is 0 where the app stitches by itself.
+    """
+
+    fit: float = Field(default=0.0, ge=0)
+    start_up: float = Field(default=0.0, ge=0)
+    compile: float = Field(default=0.0, ge=0)
+    score: float = Field(default=0.0, ge=0)
+    stitch: float = Field(default=0.0, ge=0)
+
+    @property
+    def total(self) -> float:
+        return self.fit + self.start_up + self.compile + self.score + self.stitch
+
+
 def node_cost(task_seconds: float, slots_per_node: int, price_per_hour: float) -> float:
     """What `task_seconds` of GPU tasks cost: a node is paid whole and shared by its slots."""
     return task_seconds / slots_per_node * price_per_hour / 3600

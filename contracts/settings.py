@@ -63,7 +63,18 @@ class Settings:
         256 * 1024**2,  # Flex Consumption has 0.8 GB of temporary disk an instance, for all that runs on it at once
         "Largest result, by its segments, that the app itself stitches; larger ones are a task on a node",
     )
-    node_price_per_hour: float = _setting("NODE_PRICE_PER_HOUR", 0.0, "Price of one node for an hour, any currency")
+    node_price_per_hour: float = _setting(
+        "NODE_PRICE_PER_HOUR", 0.0, "Price of a dedicated node for an hour; costs are counted with it. 0: not known"
+    )
+    spot_price_per_hour: float = _setting(
+        "SPOT_PRICE_PER_HOUR",
+        0.0,
+        "Price of a spot node for an hour, for quotes. 0: not known, or the pool has none",
+    )
+    price_currency: str = _setting("PRICE_CURRENCY", "", "What prices are in, such as EUR; shown with them")
+    node_boot_seconds: float = _setting(
+        "NODE_BOOT_SECONDS", 0.0, "Seconds until an empty pool has its first node; quotes tell them. 0: not known"
+    )
     node_losses_per_hour: float = _setting(
         "NODE_LOSSES_PER_HOUR", 0.05, "Chance of losing a node within an hour; spot nodes are lost more often"
     )
@@ -143,6 +154,11 @@ class Settings:
             raise SettingsError("BATCH_ENDPOINT is not set; give the address of the Batch account")
         if not settings.fit_max_seconds:
             raise SettingsError("FIT_MAX_SECONDS is 0; a fit needs time: 900 is the default")
+        if settings.spot_price_per_hour and not settings.node_price_per_hour:
+            raise SettingsError(
+                f"SPOT_PRICE_PER_HOUR is {settings.spot_price_per_hour:g} and NODE_PRICE_PER_HOUR 0; costs are counted "
+                "with the latter: set both"
+            )
         return settings
 
     @property

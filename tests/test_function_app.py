@@ -25,7 +25,16 @@ def test_the_app_loads_without_torch_and_without_the_gpu_task() -> None:
     assert not {"torch", "torchvision", "gpu_task", "local", "client"} & set(said["modules"])
     # Doors do without them, and they are a fifth of the time that an import takes (see activities/blueprint.py).
     assert not {"av", "numpy", "media.stitch", "activities.stitch_video"} & set(said["modules"])
-    doors = {"on_video_uploaded", "start_job", "list_jobs", "get_job", "cancel_job", "retry_job", "get_styles"}
+    doors = {
+        "on_video_uploaded",
+        "start_job",
+        "list_jobs",
+        "get_job",
+        "cancel_job",
+        "retry_job",
+        "get_styles",
+        "quote_job",
+    }
     doors |= {"list_dead_letters", "get_dead_letter", "replay_dead_letter", "drop_dead_letter"}
     queues = {"on_gpu_task", "on_gpu_result", "on_gpu_task_poison", "on_gpu_result_poison"}
     orchestrations = {"score_video", "prepare_model", "score_group", "score_chunk"}

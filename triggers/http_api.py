@@ -1,4 +1,4 @@
-"""The HTTP door: start, list, look at, cancel and retry jobs. Anything finer is the Durable management API."""
+"""The HTTP door: quote, start, list, look at, cancel and retry jobs. Anything finer is the Durable management API."""
 
 import json
 from typing import Any
@@ -13,6 +13,7 @@ from triggers.admission import uploader_of_request
 from triggers.bad_request import BadRequest, TooManyJobs
 from triggers.job_control import Conflict, cancel, retry
 from triggers.job_view import view
+from triggers.quoting import answer
 from triggers.starting import ORCHESTRATION, resolve, start
 from triggers.styles import fitted_styles, style_entry
 
@@ -91,6 +92,17 @@ def retry_job(req: func.HttpRequest, client: df.SyncDurableFunctionsClient) -> f
     except TooManyJobs as error:
         return _json({"errors": error.errors}, error.status)
     return client.create_check_status_response(req, job)
+
+
+@bp.function_name("quote_job")
+@bp.route(route="quote", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+def quote_job(req: func.HttpRequest) -> func.HttpResponse:
+    """200 with what a job would take (contracts/quote.py), limits that it would break included; nothing is started.
+    400 with {errors: [...]} for what no job can be made of."""
+    try:
+        return _json(answer(req.get_body()).model_dump(mode="json"), 200)
+    except BadRequest as error:
+        return _json({"errors": error.errors}, error.status)
 
 
 @bp.function_name("get_styles")

@@ -153,6 +153,6 @@ def test_every_style_is_one_network_and_a_users_model_is_its_own() -> None:
         )
         for chosen in ({"style": "mosaic"}, {"style": "my-cat"}, {"model": "a" * 64}, {"model": "b" * 64})
     ]
-    keys = [workload_of(start, "atelier", "auto").key for start in (plain, *styles)]
+    keys = [workload_of(start.request, "atelier", "auto").key for start in (plain, *styles)]
     assert keys[1] == keys[2]
     assert len(set(keys)) == 4
