@@ -60,6 +60,10 @@ param maxDedicatedNodes int = 1
 @maxValue(1440)
 param keepWarmMinutes int = 15
 
+@description('Close the doors, or the doors and the pool: docs/operate.md, Draining. Jobs under way are kept.')
+@allowed(['none', 'doors', 'all'])
+param pause string = 'none'
+
 @description('GPU tasks that a node runs at once. They share a user: more than 1 lets them look into each other.')
 @minValue(1)
 @maxValue(16)
@@ -74,7 +78,7 @@ param settings object = {}
 @description('VNet, private endpoints and DNS; nodes without public addresses or any way out but those endpoints.')
 param privateNetwork bool = false
 
-@description('Addresses that reach the data account from outside all the same: IPv4 or CIDR, separated by commas.')
+@description('Addresses that reach the data account and Batch from outside all the same: IPv4 or CIDR, separated by commas.')
 param allowedIpAddresses string = ''
 
 @description('Addresses of the VNet, a /22 or larger; clear of 172.17.0.0/16 (Docker).')
@@ -135,6 +139,9 @@ var tags = { 'azd-env-name': environmentName }
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var packageContainer = 'app-package'
 var addresses = empty(allowedIpAddresses) ? [] : split(replace(allowedIpAddresses, ' ', ''), ',')
+// Whatever starts work; a message or an answer of work under way is still heard.
+var doors = pause == 'none' ? [] : ['on_video_uploaded', 'start_job', 'retry_job']
+var closedDoors = toObject(doors, door => 'AzureWebJobs.${door}.Disabled', door => 'true')
 var mountedContainer = mount == 'blobfuse' ? 'models' : ''
 
 resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
@@ -221,6 +228,7 @@ module batchAccount 'modules/batch_account.bicep' = {
     location: location
     tags: tags
     privateNetwork: privateNetwork
+    allowedIpAddresses: addresses
     workspaceId: monitoring.outputs.workspaceId
   }
 }
@@ -287,6 +295,7 @@ module pool 'modules/pool.bicep' = {
     kind: kind
     vmSize: empty(vmSize) ? kind.vmSize : vmSize
     spot: spot
+    paused: pause == 'all'
     minNodes: minNodes
     maxNodes: maxNodes
     maxDedicatedNodes: maxDedicatedNodes
@@ -338,7 +347,8 @@ module functionApp 'modules/function_app.bicep' = {
         WORKERS_PER_TASK: string(workersPerTask > 0 ? workersPerTask : kind.workersPerTask)
         // The only source of blob events that Flex Consumption has.
         UPLOADS_SOURCE: 'EventGrid'
-      }
+      },
+      closedDoors
     )
     subnetId: privateNetwork ? network!.outputs.appSubnetId : ''
     instanceMemoryMB: instanceMemoryMB

@@ -15,8 +15,13 @@ param tags object
 @description('Close the public endpoints.')
 param privateNetwork bool
 
+@description('Addresses that reach the account from outside all the same, when it is closed: IPv4 or CIDR.')
+param allowedIpAddresses string[] = []
+
 @description('Log Analytics workspace for resizes and task events.')
 param workspaceId string
+
+var isOpen = !privateNetwork || !empty(allowedIpAddresses)
 
 resource account 'Microsoft.Batch/batchAccounts@2025-06-01' = {
   name: name
@@ -26,7 +31,16 @@ resource account 'Microsoft.Batch/batchAccounts@2025-06-01' = {
     // No account keys: the app comes with its identity, and a node's task gets no Batch token to speak of.
     allowedAuthenticationModes: ['AAD']
     poolAllocationMode: 'BatchService'
-    publicNetworkAccess: privateNetwork ? 'Disabled' : 'Enabled'
+    publicNetworkAccess: isOpen ? 'Enabled' : 'Disabled'
+    // Counts where the account is open. The named addresses come to jobs and tasks; node management is the nodes' alone,
+    // by their private endpoint.
+    networkProfile: {
+      accountAccess: {
+        defaultAction: privateNetwork ? 'Deny' : 'Allow'
+        ipRules: [for address in allowedIpAddresses: { action: 'Allow', value: address }]
+      }
+      nodeManagementAccess: { defaultAction: privateNetwork ? 'Deny' : 'Allow' }
+    }
     encryption: { keySource: 'Microsoft.Batch' }
     // No autoStorage: it serves application packages and Batch's own file transfers. Tasks here carry SAS instead.
   }

@@ -15,6 +15,9 @@ param vmSize string
 @description('Spot nodes first. False: dedicated nodes only.')
 param spot bool
 
+@description('Let running tasks finish, then have no nodes; tasks wait.')
+param paused bool
+
 @description('Nodes that stay when nothing is to do.')
 @minValue(0)
 param minNodes int
@@ -62,22 +65,25 @@ param mountContainer string
 @description('NFS export, host:/path.')
 param nfsSource string
 
-var spotNodes = string(spot ? maxNodes : 0)
-var dedicatedNodes = string(spot ? maxDedicatedNodes : maxNodes)
-var bounds = replace(replace(loadTextContent('../autoscale.formula'), '{minNodes}', string(minNodes)), '{maxNodes}', string(maxNodes))
+var least = paused ? 0 : minNodes
+var most = paused ? 0 : maxNodes
+var spotNodes = string(spot ? most : 0)
+var dedicatedNodes = string(spot && !paused ? maxDedicatedNodes : most)
+var bounds = replace(replace(loadTextContent('../autoscale.formula'), '{minNodes}', string(least)), '{maxNodes}', string(most))
 var targets = replace(replace(bounds, '{maxSpotNodes}', spotNodes), '{maxDedicatedNodes}', dedicatedNodes)
 var formula = replace(replace(targets, '{slotsPerNode}', string(slotsPerNode)), '{keepWarmMinutes}', string(keepWarmMinutes))
 
 var mounts = {
   none: []
-  // Each node reads all networks then. Tasks do not need it: their SAS gives each its own.
+  // Each node reads all networks then. Tasks do not need it: their SAS gives each its own. Batch mounts as root;
+  // without allow_other no task could look inside.
   blobfuse: [
     {
       azureBlobFileSystemConfiguration: {
         accountName: mountAccountName
         containerName: mountContainer
         relativeMountPath: 'models'
-        blobfuseOptions: '-o ro -o attr_timeout=240 -o entry_timeout=240'
+        blobfuseOptions: '-o ro -o allow_other -o attr_timeout=240 -o entry_timeout=240'
         identityReference: { resourceId: identityId }
       }
     }

@@ -172,6 +172,18 @@ resource appOnBatch 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
+resource userOnBatch 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(userPrincipalId)) {
+  name: guid(batchAccount.id, userPrincipalId, 'Azure Batch Data Contributor')
+  scope: batchAccount
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', ids['Azure Batch Data Contributor'])
+    principalId: userPrincipalId
+    principalType: userPrincipalType
+    // Owner and Contributor have no data actions: to them Batch shows pools, and neither jobs nor tasks.
+    description: 'Whoever deployed looks after jobs, tasks and the pool (docs/operate.md)'
+  }
+}
+
 resource appOnInsights 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(insights.id, appPrincipalId, 'Monitoring Metrics Publisher')
   scope: insights

@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 
 from contracts.styles import BUILTIN_STYLES
 from contracts.task_spec import SPEC_URL_VARIABLE, ModelRef
+from gpu_task.environment import allowed
 from scripts.dockerfile import Stage, Step, read_dockerfile
 from scripts.image import DOCKERFILE, IMAGE_ROOT, ImageBuilder, Layer
 from tests.gpu_task.conftest import ROOT, SpecMaker, Storage
@@ -172,3 +173,11 @@ def test_a_layers_size_is_what_its_step_added(tmp_path: Path) -> None:
         Layer("two", "COPY code code", 1000),
         Layer("two", "COPY --from=one /opt/atelier/zeros more", 70),
     ]
+
+
+def test_the_user_that_batch_runs_a_container_as_is_given_a_name_and_a_home_to_write_in(
+    image: tuple[Path, dict[str, str]],
+) -> None:
+    """It is a user of the node, of whom the image knows neither: caches in a home of `/` could not be written."""
+    kept = allowed(image[1])
+    assert (kept["HOME"], kept["USER"]) == ("/tmp", "atelier")

@@ -19,7 +19,8 @@ _GIVEN: dict[str, Any] = {
 VARIANTS: dict[str, dict[str, Any]] = {
     "default": {},
     "cpu": {"poolKind": "cpu", "alwaysReadyInstances": 1, "alertEmail": "someone@example.com", "spot": False},
-    "private": {"privateNetwork": True, "allowedIpAddresses": "192.0.2.1, 198.51.100.0/24", "mount": "blobfuse"},
+    "private": {"privateNetwork": True, "allowedIpAddresses": "192.0.2.1, 198.51.100.0/24"},
+    "blobfuse": {"mount": "blobfuse"},
     "nfs": {"mount": "nfs", "nfsSource": "filer:/models", "slotsPerNode": 4, "settings": {"MAX_JOB_COST": "20"}},
 }
 

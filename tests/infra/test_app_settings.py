@@ -25,6 +25,7 @@ def test_every_setting_is_one_that_something_reads(variant: str) -> None:
     ours = {name for name, _, _ in table()}
     of_host = set(re.findall(r"%(\w+)%", (REPOSITORY / "host.json").read_text()))
     names = {name for name in app_settings(variant) if name.partition("__")[0] not in CONNECTIONS}
+    assert not [name for name in names if name.startswith("AzureWebJobs.")], "nothing is switched off by default"
     assert names <= ours | of_host | OF_AZURE
     assert of_host <= names, "host.json refers to a setting that is not there"
 
@@ -47,6 +48,25 @@ def test_further_settings_are_passed_on_but_cannot_replace_what_the_deployment_k
     assert Settings.from_environ(deployed).max_job_cost == 20
     assert deployed["NODE_PRICE_PER_HOUR"] == "3"
     assert deployed["BATCH_POOL_ID"] == "atelier"
+
+
+def _functions() -> dict[str, str]:
+    """Every function of the app, with its decorators."""
+    text = "\n".join(path.read_text() for path in sorted((REPOSITORY / "triggers").glob("*.py")))
+    return dict(re.findall(r'(?ms)^@bp\.function_name\("(\w+)"\)(.*?)^def ', text))
+
+
+@pytest.mark.parametrize("pause", ["doors", "all"])
+def test_closed_doors_are_those_that_start_work(pause: str) -> None:
+    deployed = azure(pause=pause).one("Microsoft.Web/sites/config").body["properties"]
+    switched = {name: value for name, value in deployed.items() if name.startswith("AzureWebJobs.")}
+    assert set(switched.values()) == {"true"}
+    closed = {name.split(".")[1] for name in switched}
+    functions = _functions()
+    # A video, a request for a job, and one for a job again. What nodes and running jobs say is heard.
+    assert closed == {"on_video_uploaded", "start_job", "retry_job"}
+    assert closed <= functions.keys()
+    assert "blob_trigger" in functions["on_video_uploaded"]
 
 
 class _Frozen(dict[str, str]):

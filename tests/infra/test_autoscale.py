@@ -54,6 +54,13 @@ def test_the_pool_has_the_file_with_every_brace_filled_in() -> None:
     assert re.fullmatch(re.sub(r"\\\{\w+\\\}", r"\\d+", pattern), formula)
 
 
+def test_a_paused_pool_lets_tasks_finish_and_then_has_no_nodes() -> None:
+    paused = _formula(pause="all", minNodes=2)
+    assert _targets(paused, held=(1, 3), samples=10, **{"$PendingTasks": 40.0}) == (0, 0)
+    assert "$NodeDeallocationOption = taskcompletion" in paused
+    assert _formula(pause="doors") == _formula(), "closed doors leave running jobs their nodes"
+
+
 def test_it_keeps_to_what_batch_documents_and_takes() -> None:
     formula = _formula()
     assert len(formula.encode()) <= 8 * 1024

@@ -19,6 +19,7 @@ printf '%s' "${0##*/}" >> "$CALLS"
 printf ' %s' "$@" >> "$CALLS"
 echo >> "$CALLS"
 case "$*" in
+    *"resource list"*) printf '%s' "$REGISTRIES" ;;
     *"repository list"*) printf '%s' "$REPOSITORIES" ;;
     *show-tags*) printf '%s' "$TAGS" ;;
     *"keys list"*) [ "$(grep -c 'keys list' "$CALLS")" -gt "${KEY_AFTER:-0}" ] && echo true || echo false ;;
@@ -39,6 +40,7 @@ class Azd:
         path = f"{tools}:{os.environ['PATH']}"
         values = {name: str(value) for name, value in azure().outputs.items()}
         self._environment = {**values, "PATH": path, "CALLS": str(self._calls), "REPOSITORIES": "", "TAGS": ""}
+        self._environment["REGISTRIES"] = ""
 
     def run(self, hook: str, **values: str) -> subprocess.CompletedProcess[str]:
         script = AZD["hooks"][hook]["run"]
@@ -70,15 +72,42 @@ def test_a_hook_reads_only_what_the_deployment_tells_azd(hook: str) -> None:
     text = (REPOSITORY / AZD["hooks"][hook]["run"]).read_text()
     assigned = set(re.findall(r"^\s*(\w+)=", text, re.MULTILINE))
     read = set(re.findall(r"\$\{?([A-Z][A-Z_]+|[a-z]+)\b", text)) - assigned
-    given = azure().outputs.keys() | {"GPU_TASK_IMAGE_TAG", "POOL_KIND", "WIRE_ATTEMPTS", "WIRE_SECONDS"}
-    assert read <= given
+    parameters = {"GPU_TASK_IMAGE_TAG", "POOL_KIND", "PRIVATE_NETWORK", "MOUNT"}
+    assert read <= azure().outputs.keys() | parameters | {"WIRE_ATTEMPTS", "WIRE_SECONDS"}
 
 
 def test_the_image_is_named_by_its_files_and_by_the_kind_of_pool(azd: Azd) -> None:
     assert azd.run("preprovision").returncode == 0
     assert azd.run("preprovision", POOL_KIND="cpu").returncode == 0
     tag = image_tag(REPOSITORY)
-    assert azd.calls == [f"azd env set GPU_TASK_IMAGE_TAG {tag}-{kind}" for kind in ("gpu", "cpu")]
+    told = [call for call in azd.calls if call.startswith("azd")]
+    assert told == [f"azd env set GPU_TASK_IMAGE_TAG {tag}-{kind}" for kind in ("gpu", "cpu")]
+
+
+def test_the_first_time_there_is_no_registry_to_build_in(azd: Azd) -> None:
+    assert azd.run("preprovision", REGISTRY_NAME="").returncode == 0
+    assert [call.split()[0] for call in azd.calls] == ["azd"]
+
+
+def test_an_upgrade_builds_its_image_before_the_pool_and_the_app_name_it(azd: Azd) -> None:
+    registry = azure().outputs["REGISTRY_NAME"]
+    assert azd.run("preprovision", REGISTRIES=registry, GPU_TASK_IMAGE_TAG="the-old-one").returncode == 0
+    tag = f"{image_tag(REPOSITORY)}-gpu"
+    assert azd.calls[-1].startswith(f"az acr build --registry {registry} --image gpu-task:{tag} ")
+
+
+def test_a_registry_that_was_deleted_is_not_built_in(azd: Azd) -> None:
+    assert azd.run("preprovision", REGISTRIES="").returncode == 0
+    assert not [call for call in azd.calls if "acr build" in call]
+
+
+def test_a_mount_where_nodes_have_no_internet_is_refused_before_anything_is_made(azd: Azd) -> None:
+    refused = azd.run("preprovision", PRIVATE_NETWORK="true", MOUNT="nfs")
+    assert refused.returncode == 1
+    assert "azd env set MOUNT none" in refused.stderr
+    assert azd.calls == []
+    assert azd.run("preprovision", PRIVATE_NETWORK="true").returncode == 0
+    assert azd.run("preprovision", MOUNT="nfs").returncode == 0
 
 
 def test_the_tag_is_of_all_that_the_dockerfile_copies() -> None:

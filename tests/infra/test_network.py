@@ -93,6 +93,15 @@ def test_every_subnet_has_a_security_group() -> None:
 
 
 def test_batch_is_closed_and_the_registry_can_have_an_endpoint() -> None:
-    assert azure("private").one("Microsoft.Batch/batchAccounts").body["properties"]["publicNetworkAccess"] == "Disabled"
+    closed = azure("private", allowedIpAddresses="").one("Microsoft.Batch/batchAccounts").body["properties"]
+    assert closed["publicNetworkAccess"] == "Disabled"
     assert azure("private").one("Microsoft.ContainerRegistry/registries").body["sku"]["name"] == "Premium"
     assert azure().one("Microsoft.ContainerRegistry/registries").body["sku"]["name"] == "Basic"
+
+
+def test_the_addresses_that_were_named_reach_batchs_jobs_and_nothing_else_of_it() -> None:
+    account = azure("private").one("Microsoft.Batch/batchAccounts").body["properties"]
+    assert account["publicNetworkAccess"] == "Enabled"
+    access = account["networkProfile"]["accountAccess"]
+    assert access["defaultAction"] == account["networkProfile"]["nodeManagementAccess"]["defaultAction"] == "Deny"
+    assert [rule["value"] for rule in access["ipRules"]] == ["192.0.2.1", "198.51.100.0/24"]

@@ -83,7 +83,7 @@ def test_the_private_pool_has_a_subnet_and_no_public_addresses() -> None:
 
 @pytest.mark.parametrize(
     ("variant", "kind"),
-    [("private", "azureBlobFileSystemConfiguration"), ("nfs", "nfsMountConfiguration")],
+    [("blobfuse", "azureBlobFileSystemConfiguration"), ("nfs", "nfsMountConfiguration")],
 )
 def test_a_mount_needs_no_key_and_is_read_only(variant: str, kind: str) -> None:
     (mount,) = _pool(variant)["properties"]["mountConfiguration"]
@@ -92,3 +92,8 @@ def test_a_mount_needs_no_key_and_is_read_only(variant: str, kind: str) -> None:
     assert not {"accountKey", "sasKey"} & mount[kind].keys()
     assert "ro" in (mount[kind].get("blobfuseOptions") or mount[kind]["mountOptions"]).replace(",", " ").split()
     assert _pool()["properties"]["mountConfiguration"] == []
+
+
+def test_tasks_can_look_into_what_batch_mounts_as_root() -> None:
+    (mount,) = _pool("blobfuse")["properties"]["mountConfiguration"]
+    assert "-o allow_other" in mount["azureBlobFileSystemConfiguration"]["blobfuseOptions"]

@@ -33,6 +33,7 @@ ALLOWS = {
     ],
     "Storage Queue Delegator": [DELEGATE_QUEUES],
     "Storage Table Data Contributor": ["tableServices/*"],
+    "Azure Batch Data Contributor": ["pools/*", "jobs/*"],
     "Azure Batch Job Submitter": ["pools/read", "jobs/*"],
     "Monitoring Metrics Publisher": ["metrics/write"],
     "AcrPull": ["pull/read"],
@@ -42,6 +43,7 @@ ALLOWS = {
 # a slip in an id would grant something else, or nothing.
 IDS = {
     "AcrPull": "7f951dda-4ed3-4680-a7ca-43fe172d538d",
+    "Azure Batch Data Contributor": "6aaa78f1-f7de-44ca-8722-c64a23943cae",
     "Azure Batch Job Submitter": "48e5e92e-a480-4e71-aa9c-2778f4c13781",
     "Monitoring Metrics Publisher": "3913510d-42f4-4e42-8a64-420c390055eb",
     "Storage Blob Data Contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
@@ -181,15 +183,16 @@ def test_calls_of_batch_are_all_in_the_table() -> None:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_nodes_may_pull_their_image_and_reach_no_data_unless_a_mount_was_asked_for(variant: str) -> None:
     held = {(grant.role, grant.where) for grant in _grants(variant) if grant.principal == "pool"}
-    mounted = {("Storage Blob Data Reader", "sys/models")} if variant == "private" else set()
+    mounted = {("Storage Blob Data Reader", "sys/models")} if variant == "blobfuse" else set()
     assert held == {("AcrPull", "registry")} | mounted
 
 
-def test_whoever_deploys_may_upload_and_fetch_and_nobody_where_nobody_is_named() -> None:
+def test_whoever_deploys_may_upload_fetch_and_look_after_tasks_and_nobody_where_nobody_is_named() -> None:
     held = {(grant.role, grant.where) for grant in _grants() if grant.principal == "me"}
     uploads = {layout.VIDEOS, layout.STYLES, layout.IMAGES}
     assert held == {("Storage Blob Data Contributor", f"data/{name}") for name in uploads} | {
-        ("Storage Blob Data Reader", f"data/{layout.OUTPUTS}")
+        ("Storage Blob Data Reader", f"data/{layout.OUTPUTS}"),
+        ("Azure Batch Data Contributor", "batch"),
     }
     unnamed = azure(principalId="").of("Microsoft.Authorization/roleAssignments")
     assert {role.body["properties"]["principalType"] for role in unnamed} == {"ServicePrincipal"}

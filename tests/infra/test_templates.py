@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.infra.bicep.syntax import parse
-from tests.infra.deployments import INFRA, TEMPLATES, VARIANTS, azure, events
+from tests.infra.deployments import INFRA, REPOSITORY, TEMPLATES, VARIANTS, azure, events
 
 # Every type and version in use. Names, bounds, required and read-only properties of each were compared once with the
 # types that Azure publishes for Bicep (github.com/Azure/bicep-types-az, August 2026); a new one wants the same.
@@ -136,3 +136,15 @@ def test_the_workbook_is_json_and_reads_the_workspace() -> None:
     queries = [item["content"] for item in book["items"] if item["type"] == 3]
     assert len(queries) >= 4
     assert all(query["crossComponentResources"] == [properties["sourceId"]] for query in queries)
+
+
+def test_the_providers_that_are_to_be_registered_are_those_of_all_resources() -> None:
+    """Azure registers what a template deploys; not what a delegated subnet or a hook needs, and not for everybody."""
+    (told,) = re.findall(r"^for name in (.*); do$", (REPOSITORY / "docs" / "deploy.md").read_text(), re.MULTILINE)
+    types = {resource.type for variant in VARIANTS for resource in azure(variant).resources} | {
+        resource.type for resource in events().resources
+    }
+    network = azure("private").one("Microsoft.Network/virtualNetworks").body["properties"]["subnets"]
+    types |= {d["properties"]["serviceName"] for subnet in network for d in subnet["properties"].get("delegations", [])}
+    of_azure = {"Authorization", "Resources"}  # registered in every subscription
+    assert {kind.split("/")[0].removeprefix("Microsoft.") for kind in types} - of_azure == set(told.split())
