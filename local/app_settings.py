@@ -1,6 +1,7 @@
 """The application settings a deployment gives the Function App, here with the addresses of the local stack."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,12 @@ WARMTH = Warmth(
     environment=(("ATELIER_ENVIRONMENT_IS_CLEAN", "1"),),
 )
 # What a GPU needs here, and where extractors' weights lie; no secrets.
-_PASSED_TO_NODES = ("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "SSL_CERT_FILE", "ATELIER_FEATURES", "ATELIER_COMPILED")
+_PASSED_TO_NODES = (
+    *("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"),
+    *("ATELIER_FEATURES", "ATELIER_COMPILED"),
+)
+# Connections by the accounts they go to.
+_CONNECTIONS = {"AzureWebJobsStorage": HOST_ACCOUNT, "DATA_STORAGE": "data", "SYSTEM_STORAGE": "system"}
 
 
 @dataclass(frozen=True)
@@ -37,13 +43,25 @@ class BatchAccount:
 
 def app_settings(azurite: AzuriteSettings, batch: BatchAccount, pool: PoolSize) -> dict[str, str]:
     """Names and values as in Azure; only the values know that this is a laptop."""
+    by_key = {name: azurite.connection_string(account) for name, account in _CONNECTIONS.items()}
+    keys = {"BATCH_ACCOUNT_NAME": batch.name, "BATCH_ACCOUNT_KEY": batch.key}
+    return by_key | keys | _common(batch, pool)
+
+
+def identity_settings(
+    services: Mapping[str, str], batch: BatchAccount, pool: PoolSize, client_id: str
+) -> dict[str, str]:
+    """The same for an app that holds no key; `services` are URLs by service (blob, queue, table)."""
+    by_identity: dict[str, str] = {"AZURE_CLIENT_ID": client_id}
+    for name, account in _CONNECTIONS.items():
+        by_identity |= {f"{name}__{service}ServiceUri": f"{url}/{account}/" for service, url in services.items()}
+        by_identity |= {f"{name}__credential": "managedidentity", f"{name}__clientId": client_id}
+    return by_identity | _common(batch, pool)
+
+
+def _common(batch: BatchAccount, pool: PoolSize) -> dict[str, str]:
     return {
-        "AzureWebJobsStorage": azurite.connection_string(HOST_ACCOUNT),
-        "DATA_STORAGE": azurite.connection_string("data"),
-        "SYSTEM_STORAGE": azurite.connection_string("system"),
         "BATCH_ENDPOINT": batch.url,
-        "BATCH_ACCOUNT_NAME": batch.name,
-        "BATCH_ACCOUNT_KEY": batch.key,
         "BATCH_POOL_ID": pool.id,
         "POOL_NODES": str(pool.nodes),
         "POOL_SLOTS_PER_NODE": str(pool.slots_per_node),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.errors import AzuriteError
+from local.identity.certificate import Certificate
 from local.ports import ADDRESS
 from local.processes import ProcessGroup, identify, is_alive, kill_group
 from local.watchdog import Watchdog
@@ -27,31 +28,45 @@ _LISTENING = b"successfully listening"
 
 @dataclass(frozen=True)
 class AzuriteSettings:
-    """`data` and `log` are a folder and a file; `ports` by service (blob, queue, table); `keys` by account."""
+    """`data` and `log` are a folder and a file; `ports` by service (blob, queue, table); `keys` by account.
+
+    With a `certificate` it speaks HTTPS alone, and takes tokens besides keys.
+    """
 
     program: Path
     data: Path
     log: Path
     ports: Mapping[str, int]
     keys: Mapping[str, str]
+    certificate: Certificate | None = None
+
+    @property
+    def _scheme(self) -> str:
+        return "https" if self.certificate else "http"
 
     def url(self, service: str) -> str:
-        return f"http://{ADDRESS}:{self.ports[service]}"
+        return f"{self._scheme}://{ADDRESS}:{self.ports[service]}"
 
     def connection_string(self, account: str) -> str:
         endpoints = "".join(f"{name.title()}Endpoint={self.url(name)}/{account};" for name in SERVICES)
-        return f"DefaultEndpointsProtocol=http;AccountName={account};AccountKey={self.keys[account]};{endpoints}"
+        return (
+            f"DefaultEndpointsProtocol={self._scheme};AccountName={account};AccountKey={self.keys[account]};{endpoints}"
+        )
 
     def command(self) -> list[str]:
         ports = [word for name in SERVICES for word in (f"--{name}Port", str(self.ports[name]))]
         hosts = [word for name in SERVICES for word in (f"--{name}Host", ADDRESS)]
         flags = ["--silent", "--skipApiVersionCheck", "--disableTelemetry", "--location", str(self.data)]
+        if self.certificate:
+            flags += ["--oauth", "basic", "--cert", str(self.certificate.path), "--key", str(self.certificate.key)]
         return [str(self.program), *flags, *hosts, *ports]
 
     def environment(self) -> dict[str, str]:
         accounts = ";".join(f"{name}:{key}" for name, key in self.keys.items())
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        return {**inherited, "AZURITE_ACCOUNTS": accounts}
+        # A copy from one account to another is a request to itself.
+        trust = {"NODE_EXTRA_CA_CERTS": str(self.certificate.path)} if self.certificate else {}
+        return {**inherited, **trust, "AZURITE_ACCOUNTS": accounts}
 
 
 def find_azurite(folder: Path) -> Path:

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob.aio import BlobServiceClient
@@ -16,16 +18,20 @@ CONTAINERS = {
 QUEUES = {"system": ("gpu-tasks", "gpu-results", "gpu-tasks-poison", "gpu-results-poison")}
 
 
-async def deploy(connection_strings: Mapping[str, str]) -> None:
-    """Makes the containers and queues that do not exist; `connection_strings` are by account."""
+async def deploy(connection_strings: Mapping[str, str], trusted: Path | None = None) -> None:
+    """Makes the containers and queues that do not exist; `connection_strings` are by account.
+
+    `trusted` are the certificates to accept, where the storage speaks HTTPS with one of its own.
+    """
+    options: dict[str, Any] = {"connection_verify": str(trusted)} if trusted else {}
     await asyncio.gather(
-        *(_containers(connection_strings[account], names) for account, names in CONTAINERS.items()),
-        *(_queues(connection_strings[account], names) for account, names in QUEUES.items()),
+        *(_containers(connection_strings[account], names, options) for account, names in CONTAINERS.items()),
+        *(_queues(connection_strings[account], names, options) for account, names in QUEUES.items()),
     )
 
 
-async def _containers(connection_string: str, names: tuple[str, ...]) -> None:
-    async with BlobServiceClient.from_connection_string(connection_string) as service:
+async def _containers(connection_string: str, names: tuple[str, ...], options: Mapping[str, Any]) -> None:
+    async with BlobServiceClient.from_connection_string(connection_string, **options) as service:
         for name in names:
             try:
                 await service.create_container(name)
@@ -33,8 +39,8 @@ async def _containers(connection_string: str, names: tuple[str, ...]) -> None:
                 continue
 
 
-async def _queues(connection_string: str, names: tuple[str, ...]) -> None:
-    async with QueueServiceClient.from_connection_string(connection_string) as service:
+async def _queues(connection_string: str, names: tuple[str, ...], options: Mapping[str, Any]) -> None:
+    async with QueueServiceClient.from_connection_string(connection_string, **options) as service:
         for name in names:
             try:
                 await service.create_queue(name)

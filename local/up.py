@@ -30,6 +30,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--state", type=Path, default=Path(".local"), help="folder kept between runs (default: .local)")
     parser.add_argument("--require-keys", action="store_true", help="functions answer 401 without a key, as in Azure")
     parser.add_argument(
+        "--identity",
+        action="store_true",
+        help="no keys, as in Azure: HTTPS, a managed identity's tokens, user-delegation SAS; "
+        "programs here become that identity by STATE/identity.env",
+    )
+    parser.add_argument(
         "--cold-nodes", action="store_true", help="every task starts its own Python, as in Azure (default: forked)"
     )
     parser.add_argument(
@@ -62,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         port=arguments.port,
         require_keys=arguments.require_keys,
         cold_nodes=arguments.cold_nodes,
+        identity=arguments.identity,
         extra=dict(arguments.extra),
     )
     log_to(settings.state / "logs", arguments.log_level)

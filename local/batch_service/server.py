@@ -7,21 +7,22 @@ import uuid
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from local.batch_service.authentication import Mode, authenticate
 from local.batch_service.engine import Engine
 from local.batch_service.errors import BadRequest, BatchError, error_body
 from local.batch_service.handlers import faults, files, jobs, nodes, pools, tasks
-from local.batch_service.signature import verify
 from local.batch_service.wire import ENGINE, MEDIA_TYPE
 
 _log = logging.getLogger(__name__)
 _KEY = web.AppKey("key", str)
+_MODE = web.AppKey[Mode]("mode")
 _REQUEST_ID = web.RequestKey("request-id", str)
 _MAX_BODY_BYTES = 16 * 1024 * 1024  # above Batch's own limits, so that these give their own errors
 
 
-def build_app(engine: Engine, key: str) -> web.Application:
+def build_app(engine: Engine, key: str, mode: Mode) -> web.Application:
     app = web.Application(middlewares=[_envelope], client_max_size=_MAX_BODY_BYTES)
-    app[ENGINE], app[_KEY] = engine, key
+    app[ENGINE], app[_KEY], app[_MODE] = engine, key, mode
     for module in (pools, nodes, jobs, tasks, files, faults):
         app.add_routes(module.routes)
     app.on_response_prepare.append(_add_headers)
@@ -61,7 +62,8 @@ def _check(request: web.Request) -> None:
         raise BadRequest("MissingRequiredQueryParameter", "The query parameter api-version is required.")
     raw_path, _, query = request.raw_path.partition("?")
     headers = {name.lower(): value for name, value in request.headers.items()}
-    verify(request.app[ENGINE].account_name, request.app[_KEY], request.method, raw_path, query, headers)
+    app = request.app
+    authenticate(app[_MODE], app[ENGINE].account_name, app[_KEY], request.method, raw_path, query, headers)
 
 
 def _error(request: web.Request, error: BatchError) -> web.Response:

@@ -3,10 +3,12 @@
 import base64
 import os
 import secrets
+import ssl
 from pathlib import Path
 
 from aiohttp import web
 
+from local.batch_service.authentication import Mode
 from local.batch_service.engine import Engine, EngineSettings, PoolSettings, Simulation
 from local.batch_service.runner import NodeImage
 from local.batch_service.server import build_app
@@ -19,7 +21,8 @@ class BatchService:
     """Azure Batch on the loopback interface.
 
     `state` is the folder that survives restarts; `port` 0 takes a free one; `pools` are there from the start, as a
-    deployment would make them; `image` is what tasks find on a node.
+    deployment would make them; `image` is what tasks find on a node; `mode` is how callers authenticate: with the
+    account's key, or with tokens, which clients send over HTTPS (`tls`) alone.
     `start` raises StateError when the folder is in use or of another version, OSError when the port is taken.
     """
 
@@ -31,10 +34,13 @@ class BatchService:
         pools: tuple[PoolSettings, ...] = (),
         image: NodeImage | None = None,
         simulation: Simulation | None = None,
+        mode: Mode = "SharedKey",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         state.mkdir(parents=True, exist_ok=True)
         self._settings = EngineSettings(state, ACCOUNT_NAME, pools, image or NodeImage(), simulation or Simulation())
-        self._port = port
+        self._port, self._tls = port, tls
+        self._mode: Mode = mode
         self._engine: Engine | None = None
         self._runner: web.AppRunner | None = None
         self.account_name = ACCOUNT_NAME
@@ -53,17 +59,17 @@ class BatchService:
     async def start(self) -> None:
         self._engine = engine = Engine(self._settings)
         self._runner = web.AppRunner(
-            build_app(engine, self.account_key), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS
+            build_app(engine, self.account_key, self._mode), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS
         )
         try:
             await self._runner.setup()
-            site = web.TCPSite(self._runner, "127.0.0.1", self._port)
+            site = web.TCPSite(self._runner, "127.0.0.1", self._port, ssl_context=self._tls)
             await site.start()
         except BaseException:
             await self.close()
             raise
         host, port = self._runner.addresses[0][:2]
-        engine.start(f"http://{host}:{port}")
+        engine.start(f"{'https' if self._tls else 'http'}://{host}:{port}")
 
     async def close(self) -> None:
         """Running tasks are killed and requeued for the next start."""

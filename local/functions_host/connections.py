@@ -1,14 +1,16 @@
 """Storage connections by Azure's convention, and the clients made from them.
 
 A binding names a connection `X`. Either setting `X` (or `AzureWebJobsX`) holds a connection string, or
-`X__blobServiceUri` / `X__queueServiceUri` (or `X__serviceUri`) hold endpoints reached with DefaultAzureCredential.
+`X__blobServiceUri` / `X__queueServiceUri` (or `X__serviceUri`) hold endpoints reached with an identity: the managed one
+that `X__clientId` names where `X__credential` is `managedidentity`, else whatever DefaultAzureCredential finds.
 """
 
 import os
 from collections.abc import Mapping
 from typing import Any
 
-from azure.identity.aio import DefaultAzureCredential
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
@@ -58,7 +60,7 @@ class Connections:
         self._settings = os.environ if settings is None else settings
         self._blobs: dict[str, BlobServiceClient] = {}
         self._queues: dict[str, QueueServiceClient] = {}
-        self._credential: DefaultAzureCredential | None = None
+        self._credentials: dict[tuple[str, str | None], AsyncTokenCredential] = {}
 
     def check(self, name: str, service: str) -> None:
         """Raise ConnectionSettingError unless `name` has a usable setting for `service` (`blob` or `queue`)."""
@@ -69,9 +71,9 @@ class Connections:
         """The blob service behind connection `name`."""
         if name not in self._blobs:
             if text := connection_string(name, self._settings):
-                self._blobs[name] = BlobServiceClient.from_connection_string(text, **_RETRY)
+                self._blobs[name] = BlobServiceClient.from_connection_string(text, **_options())
             elif uri := service_uri(name, "blob", self._settings):
-                self._blobs[name] = BlobServiceClient(uri, credential=self._identity(), **_RETRY)
+                self._blobs[name] = BlobServiceClient(uri, credential=self._identity(name), **_options())
             else:
                 raise _missing(name, "blob")
         return self._blobs[name]
@@ -80,21 +82,35 @@ class Connections:
         """The queue service behind connection `name`."""
         if name not in self._queues:
             if text := connection_string(name, self._settings):
-                self._queues[name] = QueueServiceClient.from_connection_string(text, **_RETRY)
+                self._queues[name] = QueueServiceClient.from_connection_string(text, **_options())
             elif uri := service_uri(name, "queue", self._settings):
-                self._queues[name] = QueueServiceClient(uri, credential=self._identity(), **_RETRY)
+                self._queues[name] = QueueServiceClient(uri, credential=self._identity(name), **_options())
             else:
                 raise _missing(name, "queue")
         return self._queues[name]
 
-    def _identity(self) -> DefaultAzureCredential:
-        if self._credential is None:
-            self._credential = DefaultAzureCredential()
-        return self._credential
+    def _identity(self, name: str) -> AsyncTokenCredential:
+        """The credential of connection `name`; connections of one identity share it, and so its tokens."""
+        kind = self._settings.get(f"{name}__credential", "").lower()
+        client_id = self._settings.get(f"{name}__clientId")
+        if kind not in ("", "managedidentity"):
+            raise ConnectionSettingError(
+                f"connection {name!r}: {name}__credential is {kind!r}; this host knows managedidentity"
+            )
+        known = (kind, client_id)
+        if known not in self._credentials:
+            self._credentials[known] = (
+                ManagedIdentityCredential(client_id=client_id) if kind else DefaultAzureCredential()
+            )
+        return self._credentials[known]
 
     async def close(self) -> None:
         """Close every client."""
-        for client in (*self._blobs.values(), *self._queues.values()):
-            await client.close()
-        if self._credential is not None:
-            await self._credential.close()
+        for one in (*self._blobs.values(), *self._queues.values(), *self._credentials.values()):
+            await one.close()
+
+
+def _options() -> dict[str, Any]:
+    """SSL_CERT_FILE names whom OpenSSL trusts. aiohttp would not see it where it was set after its import."""
+    trusted = os.environ.get("SSL_CERT_FILE")
+    return _RETRY | ({"connection_verify": trusted} if trusted else {})
