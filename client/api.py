@@ -23,6 +23,7 @@ from client.errors import (
 from client.job_state import JobState
 from contracts.deadletter import DeadLetter
 from contracts.fit import FittedModel
+from contracts.quote import Quote
 
 # Connecting is quick or it fails; an answer may have to wait for a cold start of the app.
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
@@ -68,6 +69,18 @@ class FunctionApp:
             Refused: the request is not valid.
         """
         return _started(self._expect(self._call("POST", "/api/jobs", json=request), 202))
+
+    def quote(self, asked: dict[str, Any]) -> Quote:
+        """What a job would take; nothing is started.
+
+        Raises:
+            Refused: the request is not valid.
+        """
+        answer = self._expect(self._call("POST", "/api/quote", json=asked), 200)
+        try:
+            return Quote.model_validate_json(answer.content)
+        except ValidationError as error:
+            raise AppError(f"the app quotes in a way this client does not know: {error}", 200) from error
 
     def retry(self, job: str) -> Started:
         """Run a failed or cancelled job again; what it had finished is kept.

@@ -1,7 +1,7 @@
 """The command line: what it takes, and what its exit code means.
 
-0: done, or under way. 1: the job failed, was cancelled, or has no result. 2: misuse, or something cannot be reached.
-130: interrupted; a job that was started goes on.
+0: done, or under way. 1: the job failed, was cancelled, has no result, or (`quote`) would be refused. 2: misuse, or
+something cannot be reached. 130: interrupted; a job that was started goes on.
 """
 
 import argparse
@@ -12,15 +12,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from client import commands, dead_letters, report
+from client import commands, dead_letters, quoting, report
 from client.connection import LOCAL_ENDPOINT, resolve
 from client.errors import ClientError
 from contracts.job import SCORERS
 
 EPILOG = """\
-Exit codes: 0 done or under way; 1 the job failed, was cancelled or has no result; 2 misuse, or the app or the storage
-cannot be reached; 130 interrupted (a job that was started goes on). With --json the last line of stdout is one JSON
-object; progress and errors go to stderr. Without --endpoint and --storage: the local stack (`make up`)."""
+Exit codes: 0 done or under way; 1 the job failed, was cancelled, has no result or would be refused; 2 misuse, or the
+app or the storage cannot be reached; 130 interrupted (a job that was started goes on). With --json the last line of
+stdout is one JSON object; progress and errors go to stderr. Without --endpoint and --storage: the local stack (`make
+up`)."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--key", metavar="KEY", help="the app's function key ($ATELIER_KEY)")
     parsers = root.add_subparsers(required=True, metavar="COMMAND")
     _add_submit(parsers)
+    _add_quote(parsers)
     _add_fit(parsers)
 
     status = _add(parsers, "status", commands.status, "where a job is")
@@ -68,6 +70,17 @@ def _add(
 
 def _add_submit(parsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     submit = _add(parsers, "submit", commands.submit, "upload a video and start its job")
+    _add_job(submit)
+    _add_watch(submit)
+
+
+def _add_quote(parsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    title = "what submitting a video would take: time, node minutes, price; nothing is uploaded"
+    _add_job(_add(parsers, "quote", quoting.quote, title))
+
+
+def _add_job(submit: argparse.ArgumentParser) -> None:
+    """What says which job it is."""
     submit.add_argument("file", type=Path, metavar="FILE")
     submit.add_argument("--style", metavar="NAME|IMAGE", help="a style's name, or a .jpg or .png file to take it from")
     submit.add_argument("--scorer", choices=SCORERS, default=SCORERS[0], help=f"default {SCORERS[0]}")
@@ -89,7 +102,6 @@ def _add_submit(parsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     part.add_argument("--frames", metavar="A-B", help="score only these, both included, counted from 0")
     part.add_argument("--base", metavar="JOB", help="take all others from its result (default: the newest of FILE)")
     submit.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="any option, by its name")
-    _add_watch(submit)
 
 
 def _add_fit(parsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

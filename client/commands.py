@@ -15,8 +15,10 @@ from client.errors import InvalidInput, JobOutcome
 from client.job_state import JobState
 from client.progress import job_reporter, transfer
 from client.storage import DataStorage, digest_file
+from client.submission import Submission
 from client.watch import Stopwatch, follow
 from contracts.fit import FittedModel
+from contracts.frame_runs import FrameRun
 from contracts.job import OPTIONS_METADATA_KEY
 from contracts.layout import OUTPUTS, STYLES, VIDEOS, style_name
 from contracts.status import JobResult
@@ -33,6 +35,19 @@ EXIT_CODES = {"failed": 1, "cancelled": 1}
 
 
 def submit(args: Namespace, connection: Connection, console: Console) -> int:
+    wanted, frames = asked(args)
+    with FunctionApp(connection) as app:
+        # Asked first, so that an app that is not there, or a misspelt style, costs no upload.
+        check_style(wanted, app.styles())
+        with closing(DataStorage(connection)) as storage:
+            if frames is not None:
+                wanted = over_base(wanted, frames, args, app, storage, console)
+            _upload(wanted, storage, console)
+        return _under_way(app, app.start(wanted.body), args, connection, console)
+
+
+def asked(args: Namespace) -> tuple[Submission, FrameRun | None]:
+    """What `submit` and `quote` are asked for, and the frames where it is only some; checked without the app."""
     options = submission.parse_options(args.option) | {
         name: value for name in OPTION_FLAGS if (value := getattr(args, name)) is not None
     }
@@ -40,24 +55,24 @@ def submit(args: Namespace, connection: Connection, console: Console) -> int:
     frames = submission.parse_range(args.frames) if args.frames is not None else None
     if args.base is not None and frames is None:
         raise InvalidInput("--base: given without --frames; name the frames to score anew")
-    with FunctionApp(connection) as app:
-        # Asked first, so that an app that is not there, or a misspelt style, costs no upload.
-        _check_style(wanted, app.styles())
-        with closing(DataStorage(connection)) as storage:
-            if frames is not None:
-                base = base_job.find(app, storage, args.file, args.base, console)
-                assert base.status is not None
-                assert base.status.video is not None
-                wanted = submission.ranged(wanted, frames, base.job, base.status.video)
-            _upload(wanted, storage, console)
-        return _under_way(app, app.start(wanted.body), args, connection, console)
+    return wanted, frames
+
+
+def over_base(
+    wanted: Submission, frames: FrameRun, args: Namespace, app: FunctionApp, storage: DataStorage, console: Console
+) -> Submission:
+    """`wanted` for `frames` alone, laid over the result of the job that `--base` names, or of the newest that fits."""
+    base = base_job.find(app, storage, args.file, args.base, console)
+    assert base.status is not None
+    assert base.status.video is not None
+    return submission.ranged(wanted, frames, base.job, base.status.video)
 
 
 def fit(args: Namespace, connection: Connection, console: Console) -> int:
     options = {name: value for name in FIT_FLAGS if (value := getattr(args, name)) is not None}
     wanted = submission.build_fit(args.style, args.video, options)
     with FunctionApp(connection) as app:
-        _check_style(wanted, app.styles())
+        check_style(wanted, app.styles())
         with closing(DataStorage(connection)) as storage:
             _upload(wanted, storage, console)
         return _under_way(app, app.start(wanted.body), args, connection, console)
@@ -116,7 +131,8 @@ def cancel(args: Namespace, connection: Connection, console: Console) -> int:
     return 0
 
 
-def _check_style(wanted: submission.Submission, known: list[Style]) -> None:
+def check_style(wanted: Submission, known: list[Style]) -> None:
+    """Raises: InvalidInput, where the app knows no such style, or cannot do with it what is wanted."""
     request, image, name = wanted.request, wanted.style_image, wanted.request.style
     kinds = {style.name: style.kind for style in known}
     if image is None and name is not None and name not in kinds:
@@ -144,7 +160,7 @@ def _under_way(app: FunctionApp, started: Started, args: Namespace, connection: 
     return _tell(app, state, args)
 
 
-def _upload(wanted: submission.Submission, storage: DataStorage, console: Console) -> None:
+def _upload(wanted: Submission, storage: DataStorage, console: Console) -> None:
     if wanted.style_image is not None and wanted.style_blob is not None:
         _check_style_blob(wanted.style_blob, storage.names(STYLES, f"{wanted.request.style}."))
         _upload_one(storage, wanted.style_image, STYLES, wanted.style_blob, {}, console)

@@ -3,6 +3,7 @@
 from client.clock import spell
 from client.job_state import JobState
 from contracts.makespan import Makespan
+from contracts.plan import FiguresSource
 
 # Less waiting than this is the workflow's own messages; more is a node that had to boot.
 WAITING_WORTH_TELLING = 10.0
@@ -22,13 +23,14 @@ def _expected(makespan: Makespan) -> str:
     expected = spell(makespan.expected_seconds)
     if not makespan.compares:
         return f"an earlier run had done {makespan.earlier_frames}, so the {expected} expected for all do not compare"
-    return f"expected {expected}, {_by(makespan)}"
+    return f"expected {expected}, {by(makespan.figures, makespan.measured_jobs)}"
 
 
-def _by(makespan: Makespan) -> str:
-    jobs = f"{makespan.measured_jobs} earlier {'job' if makespan.measured_jobs == 1 else 'jobs'}"
-    if makespan.figures == "measured":
+def by(figures: FiguresSource, measured_jobs: int) -> str:
+    """Where a plan's figures of speed are from."""
+    jobs = f"{measured_jobs} earlier {'job' if measured_jobs == 1 else 'jobs'}"
+    if figures == "measured":
         return f"as measured by {jobs} like it"
-    if makespan.figures == "scaled":
+    if figures == "scaled":
         return f"scaled from {jobs} of another size or way to run"
     return "by the settings' defaults: no job like it had been measured"

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, Task, TaskID, TextColumn, TransferSpeedColumn
 from rich.text import Text
 
-from client import bad_frames, fitted
+from client import bad_frames, fitted, money
 from client.clock import clock
 from client.job_state import JobState
 from client.storage import Progress as TransferProgress
@@ -23,7 +23,7 @@ class _SpeedColumn(TransferSpeedColumn):
 
 
 # The parts of a progress line, in its order.
-BLANK = {"phase": "", "fit": "", "chunks": "", "frames": "", "rate": "", "left": ""}
+BLANK = {"phase": "", "fit": "", "chunks": "", "frames": "", "rate": "", "left": "", "cost": ""}
 
 
 def describe(observation: Observation) -> dict[str, Any]:
@@ -48,6 +48,7 @@ def describe(observation: Observation) -> dict[str, Any]:
         "frames": f"{status.frames_done}/{status.frames} frames" if status.frames else "",
         "rate": f"{observation.rate:.1f} frames/s" if observation.rate and scoring else "",
         "left": _left(None if ended else status.seconds_left, observation),
+        "cost": money.spent(state) or "",
     }
 
 
@@ -127,7 +128,7 @@ def job_reporter(console: Console, job: str) -> Iterator[Reporter]:
     if not console.is_terminal:
         yield LineReporter(console)
         return
-    fields = [TextColumn("{task.fields[" + name + "]}") for name in ("fit", "frames", "chunks", "rate", "left")]
+    fields = [TextColumn("{task.fields[" + name + "]}") for name in ("fit", "frames", "chunks", "rate", "left", "cost")]
     with Progress(TextColumn("{task.fields[phase]}", style="bold"), BarColumn(), *fields, console=console) as progress:
         blank: dict[str, Any] = BLANK | {"phase": "starting"}
         yield BarReporter(progress, progress.add_task(job, total=None, **blank))

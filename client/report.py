@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from client import bad_frames, expectation, fitted
+from client import bad_frames, expectation, fitted, money
 from client.api import Style
 from client.job_state import JobState
 from client.progress import one_line
@@ -36,6 +36,9 @@ def as_json(state: JobState) -> dict[str, Any]:
         "expected_seconds": status.expected_seconds if status else None,
         "makespan": result.makespan.model_dump(mode="json") if result and result.makespan else None,
         "cost": result.cost if result else (status.cost if status else 0.0),
+        "wasted_cost": result.wasted_cost if result else (status.wasted_cost if status else 0.0),
+        "wasted_seconds": result.wasted_seconds if result else (status.wasted_seconds if status else 0.0),
+        "currency": status.currency if status else "",
         "fit": status.fit.model_dump(mode="json") if status and status.fit else None,
         "model": result.model if result else None,
         "output": result.output if result else None,
@@ -59,8 +62,8 @@ def print_state(state: JobState) -> None:
         print(f"  {bad}")
     if state.reason:
         print(f"  reason: {state.reason}")
-    if state.status is not None and state.word in ("failed", "cancelled"):
-        print(f"  spent: {state.status.cost:.4g}")
+    if cost := money.spent(state):
+        print(f"  spent{'' if state.has_ended else ' so far'}: {cost}")
     if state.result is not None:
         if speed := expectation.told(state):
             print(f"  {speed}")

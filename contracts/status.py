@@ -18,7 +18,8 @@ MOST_BAD_RUNS = 20
 
 
 class JobStatus(Contract):
-    """`seconds_left` is None while nothing has been measured. `cost` counts node time so far, failures included.
+    """`seconds_left` is None while nothing has been measured. `cost` counts node time so far, failures included;
+    `wasted_seconds` of GPU tasks, and `wasted_cost`, are what failed: attempts, retries, fits. Both are of this run.
 
     `bad_frames` counts frames that were held or passed through; `bad_runs` names the first runs of them.
     `fit` is there while, and after, a style is fitted for the job. `makespan`, once it has finished, says how long
@@ -40,6 +41,9 @@ class JobStatus(Contract):
     expected_seconds: float | None = None
     makespan: Makespan | None = None
     cost: float = 0.0
+    wasted_seconds: float = 0.0
+    wasted_cost: float = 0.0
+    currency: str = ""
     output: str | None = None
     reason: str | None = Field(default=None, max_length=4_000)
 
@@ -60,4 +64,6 @@ class JobResult(Contract):
     output_bytes: int = 0
     output_sha256: str | None = None
     cost: float
+    wasted_seconds: float = 0.0
+    wasted_cost: float = 0.0
     makespan: Makespan | None = None

@@ -12,6 +12,7 @@ from azure.storage.blob.aio import BlobServiceClient
 from pydantic import ValidationError
 
 from contracts.job import JobRequest, field_errors
+from contracts.quote import QuoteRequest
 
 # What is known of a network fitted to `my-cat`.
 MODEL: dict[str, Any] = {
@@ -60,6 +61,8 @@ class FakeFunctionApp:
     refusal: tuple[int, dict[str, Any]] | None = None  # the status and the problem that a request meets
     url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
+    quote: dict[str, Any] = field(default_factory=dict[str, Any])  # what it answers to every `quoted` request
+    quoted: list[dict[str, Any]] = field(default_factory=list)
     jobs: list[str] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
     retried: list[str] = field(default_factory=list)
@@ -71,6 +74,7 @@ class FakeFunctionApp:
     def application(self) -> web.Application:
         app = web.Application(middlewares=[self._check_key])
         app.router.add_post("/api/jobs", self._start)
+        app.router.add_post("/api/quote", self._quote)
         app.router.add_get("/api/jobs", self._list)
         app.router.add_get("/api/jobs/{job}", self._get)
         app.router.add_delete("/api/jobs/{job}", self._delete)
@@ -112,6 +116,15 @@ class FakeFunctionApp:
         if job not in self.jobs:
             self.jobs.append(job)
         return self._accepted(job)
+
+    async def _quote(self, http: web.Request) -> web.Response:
+        body = await http.json()
+        self.quoted.append(body)
+        try:
+            QuoteRequest.model_validate(body)
+        except ValidationError as error:
+            return web.json_response({"errors": field_errors(error)}, status=400)
+        return web.json_response(self.quote)
 
     def _accepted(self, job: str) -> web.Response:
         url = f"{self.url}/runtime/webhooks/durabletask/instances/{job}?code=webhook-secret"
