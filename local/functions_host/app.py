@@ -218,12 +218,7 @@ def _function(indexed: Any) -> Function:
 
 
 def _expanded(function: str, binding: dict[str, Any]) -> dict[str, Any]:
-    """A binding with the `%SETTING%` in its queue name and path resolved; refuses a source that cannot be polled."""
-    if binding["type"] == "blobTrigger" and binding.get("source") == "EventGrid":
-        raise AppLoadError(
-            f"function {function!r}: binding {binding['name']!r} has the source EventGrid; this host polls: "
-            "let the app take LogsAndContainerScan from a setting"
-        )
+    """A binding with the `%SETTING%` in its queue name and path resolved."""
     places = {key: value for key, value in binding.items() if key in ("queueName", "path", "connection") and value}
     at = f"function {function!r}: binding {binding['name']!r}: "
     return binding | {key: expand(value, f"{at}{key}") for key, value in places.items()}

@@ -1,4 +1,4 @@
-"""Blob triggers, by polling: scan, receipt, internal queue, function.
+"""Blob triggers, by polling: scan, receipt, internal queue, function; or by Event Grid's word instead of the scan.
 
 Each new version (etag) of a matching blob is noted by a receipt blob in `azure-webjobs-hosts`, then announced on an
 internal queue whose listener runs the function, so retries and the poison queue (`webjobs-blobtrigger-poison`) are the
@@ -83,7 +83,7 @@ class Receipts:
 
 
 class BlobTrigger:
-    """Watches one container for one function."""
+    """Watches one container for one function; or `hear`s of its blobs, where the source is EventGrid."""
 
     def __init__(
         self,
@@ -97,6 +97,7 @@ class BlobTrigger:
         self._app, self._function = app, function
         self._outputs, self._client_inputs = outputs, client_inputs
         self._path = BlobPath(function.trigger["path"])
+        self.hears_events = function.trigger.get("source") == "EventGrid"
         self._missing = False
         self._connection = function.setting("connection", HOST_STORAGE)
         self._container = connections.blobs(self._connection).get_container_client(self._path.container)
@@ -116,7 +117,8 @@ class BlobTrigger:
                     if told is None:
                         told = await self._prepare()
                         group.create_task(self._listener.run(stop, grace_s))
-                    await self._scan(told)
+                    if not self.hears_events:
+                        await self._scan(told)
                     self._missing = False
                 except ResourceNotFoundError:
                     if not self._missing:
@@ -126,6 +128,12 @@ class BlobTrigger:
                     log.warning("container %s cannot be scanned: %s", self._path.container, redact(str(error)))
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), POLL_S)
+
+    async def hear(self, path: str, etag: str) -> None:
+        """A blob at `path` of its account is new; announced each time, as Event Grid delivers at least once."""
+        name = path.partition(f"/{self._path.container}/")[2]
+        if name and self._path.match(name) is not None:
+            await send_creating(self._queue, self._outputs.encode(self._announcement(name, etag)))
 
     async def _prepare(self) -> dict[str, str]:
         with contextlib.suppress(ResourceExistsError):

@@ -20,11 +20,12 @@ from pathlib import Path
 from aiohttp import web
 
 from local.functions_host.app import App, Function, load_app
+from local.functions_host.blob_events import BlobEvents
 from local.functions_host.blob_trigger import BlobTrigger
 from local.functions_host.connections import HOST_STORAGE, Connections
 from local.functions_host.dispatcher import Dispatcher, client_config
 from local.functions_host.errors import AppLoadError, ConnectionSettingError, HostFileError
-from local.functions_host.http_front import HttpFront
+from local.functions_host.http_front import Doors, HttpFront
 from local.functions_host.keys import Keys, load_keys
 from local.functions_host.management import Management
 from local.functions_host.outputs import Outputs
@@ -104,13 +105,16 @@ class Host:
         self._resources.push_async_callback(management.close)
         dispatcher = Dispatcher(self.app, hub, config)
         outputs = Outputs(connections, self.app.host.queues.base64)
-        front = HttpFront(self.app, outputs, dispatcher.client_inputs, management, self.keys, self._require_keys)
-        triggers = self._triggers(connections, outputs, dispatcher)
+        queues, blobs = self._triggers(connections, outputs, dispatcher)
+        doors = Doors(management, BlobEvents(blobs))
+        front = HttpFront(self.app, outputs, dispatcher.client_inputs, doors, self.keys, self._require_keys)
 
         self._drains = [site.close, functools.partial(dispatcher.close, self._grace_s)]
         dispatcher.start()
         await site.serve(front.application())
-        self._listening = [asyncio.create_task(one.run(self._stop, self._grace_s)) for one in triggers]
+        self._listening = [
+            asyncio.create_task(one.run(self._stop, self._grace_s)) for one in (*queues, *blobs.values())
+        ]
         for task in self._listening:
             task.add_done_callback(_report_crash)
         log.info("%d functions of %s at %s", len(self.app.functions), self.app.root, self.url)
@@ -154,18 +158,19 @@ class Host:
 
     def _triggers(
         self, connections: Connections, outputs: Outputs, dispatcher: Dispatcher
-    ) -> list[QueueListener | BlobTrigger]:
+    ) -> tuple[list[QueueListener], dict[str, BlobTrigger]]:
+        """Listeners to queues, and blob triggers by their functions' names."""
         # Receipts belong to the app folder: a host started on it again announces nothing twice.
         host_id = "local" + hashlib.sha256(str(self.app.root).encode()).hexdigest()[:8]
         clients = dispatcher.client_inputs
         queues = [
             queue_trigger(self.app, one, connections, outputs, clients) for one in self.app.triggered_by("queueTrigger")
         ]
-        blobs = [
-            BlobTrigger(self.app, one, connections, outputs, clients, host_id)
+        blobs = {
+            one.name: BlobTrigger(self.app, one, connections, outputs, clients, host_id)
             for one in self.app.triggered_by("blobTrigger")
-        ]
-        return [*queues, *blobs]
+        }
+        return queues, blobs
 
 
 class _Site:

@@ -11,6 +11,7 @@ from aiohttp import web
 from azure_functions_runtime.bindings.datumdef import Datum
 
 from local.functions_host.app import App, Function
+from local.functions_host.blob_events import BlobEvents
 from local.functions_host.errors import InvocationError
 from local.functions_host.keys import Keys
 from local.functions_host.management import Management
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 100 << 20  # Azure's limit for a request to a function
 MANAGEMENT_PREFIX = "/runtime/webhooks/durabletask/"
+BLOB_EVENTS = "/runtime/webhooks/blobs"
 LANDING_PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Your Functions 4.0 app is up and running</title></head>
 <body><h1>Your Functions 4.0 app is up and running</h1><ul>{rows}</ul></body></html>
@@ -39,6 +41,14 @@ class Endpoint:
     function: Function
 
 
+@dataclass(frozen=True)
+class Doors:
+    """The webhooks of extensions, each behind a system key of its own."""
+
+    management: Management
+    blob_events: BlobEvents
+
+
 class HttpFront:
     """Answers HTTP for the app. Core Tools checks no keys locally; neither does this without `require_keys`."""
 
@@ -47,14 +57,14 @@ class HttpFront:
         app: App,
         outputs: Outputs,
         client_inputs: ClientInputs,
-        management: Management,
+        doors: Doors,
         keys: Keys,
         require_keys: bool,
     ) -> None:
         self._app = app
         self._outputs = outputs
         self._client_inputs = client_inputs
-        self._management = management
+        self._doors = doors
         self._keys = keys
         self._require_keys = require_keys
         endpoints = [_endpoint(app.host.route_prefix, one) for one in app.triggered_by("httpTrigger")]
@@ -71,7 +81,11 @@ class HttpFront:
         if path.startswith(MANAGEMENT_PREFIX):
             if not self._allowed(request, self._keys.opens_management):
                 return web.Response(status=401)
-            return await self._management.answer(request, path.removeprefix(MANAGEMENT_PREFIX))
+            return await self._doors.management.answer(request, path.removeprefix(MANAGEMENT_PREFIX))
+        if path == BLOB_EVENTS:
+            if not self._allowed(request, self._keys.opens_blob_events):
+                return web.Response(status=401)
+            return await self._doors.blob_events.answer(request)
         if path in ("/admin/host/status", "/admin/host/ping"):
             return self._admin(path)
         found = [(one, values) for one in self._endpoints if (values := one.route.match(path)) is not None]

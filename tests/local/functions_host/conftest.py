@@ -39,7 +39,7 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def blobs(azurite: str) -> Iterator[BlobServiceClient]:
     with BlobServiceClient.from_connection_string(azurite) as client:
-        for name in ("videos", "notes"):
+        for name in ("videos", "notes", "told"):
             client.create_container(name)
         yield client
 

@@ -170,15 +170,6 @@ def test_names_in_host_json_and_in_bindings_are_settings(root: Path, refusal: Re
     )
 
 
-def test_a_blob_trigger_fed_by_event_grid_is_refused(root: Path, refusal: Refusal) -> None:
-    write_app(
-        root,
-        '@app.blob_trigger(arg_name="b", path="c/{n}", connection="C", source=func.BlobSource.EVENT_GRID)\n'
-        "def handle(b: func.InputStream) -> None:\n    pass\n",
-    )
-    assert "has the source EventGrid; this host polls" in refusal()
-
-
 def test_a_route_that_cannot_be_read_is_named(root: Path, refusal: Refusal) -> None:
     write_app(
         root,

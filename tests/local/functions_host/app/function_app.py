@@ -279,4 +279,9 @@ def on_note(stream: func.InputStream) -> None:
     note("note", stream.name, stream.length, stream.read().decode())
 
 
+@bp.blob_trigger(arg_name="stream", path="told/{name}", connection="DATA_STORAGE", source=func.BlobSource.EVENT_GRID)
+def on_told(stream: func.InputStream) -> None:
+    note("told", stream.name)
+
+
 app.register_functions(bp)
