@@ -23,6 +23,7 @@ from client.errors import (
 from client.job_state import JobState
 from contracts.deadletter import DeadLetter
 from contracts.fit import FittedModel
+from contracts.purged import Purged
 from contracts.quote import Quote
 
 # Connecting is quick or it fails; an answer may have to wait for a cold start of the app.
@@ -115,6 +116,14 @@ class FunctionApp:
         if response.status_code == 404:
             raise NoSuchJob(job)
         return response.status_code != 409 and self._expect(response, 202).status_code == 202
+
+    def purge(self, job: str, *, with_video: bool) -> Purged:
+        """Remove every trace of a job that is over. Raises: NoSuchJob; JobOutcome: it is under way."""
+        wanted = {"video": "true"} if with_video else {}
+        response = self._call("POST", f"/api/jobs/{_checked(job)}/purge", params=wanted)
+        if response.status_code == 404:
+            raise NoSuchJob(job)
+        return Purged.model_validate(self._expect(response, 200).json())
 
     def styles(self) -> list[Style]:
         payload = self._expect(self._call("GET", "/api/styles"), 200).json()

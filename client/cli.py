@@ -55,6 +55,12 @@ def parser() -> argparse.ArgumentParser:
 
     cancel = _add(parsers, "cancel", commands.cancel, "stop a job and its GPU tasks")
     cancel.add_argument("job", metavar="JOB")
+
+    purge = _add(
+        parsers, "purge", commands.purge, "remove all that is left of a job that is over: result, logs, history"
+    )
+    purge.add_argument("job", metavar="JOB")
+    purge.add_argument("--video", action="store_true", help="the uploaded video too, unless it was replaced since")
     _add_dead_letters(parsers)
     return root
 

@@ -131,6 +131,16 @@ def cancel(args: Namespace, connection: Connection, console: Console) -> int:
     return 0
 
 
+def purge(args: Namespace, connection: Connection, console: Console) -> int:
+    with FunctionApp(connection) as app:
+        purged = app.purge(args.job, with_video=args.video)
+    if args.json:
+        report.print_json(purged.model_dump(mode="json"))
+    else:
+        report.print_purged(purged, with_video=args.video)
+    return 0
+
+
 def check_style(wanted: Submission, known: list[Style]) -> None:
     """Raises: InvalidInput, where the app knows no such style, or cannot do with it what is wanted."""
     request, image, name = wanted.request, wanted.style_image, wanted.request.style

@@ -13,6 +13,7 @@ from client.api import Style
 from client.job_state import JobState
 from client.progress import one_line
 from contracts.fit import FittedModel
+from contracts.purged import Purged
 
 
 def as_json(state: JobState) -> dict[str, Any]:
@@ -125,3 +126,10 @@ def print_styles(styles: list[Style]) -> None:
         print(f"{style.name:<{width}}  {style.kind:<8}  {style.title}")
         for model in style.models:
             print(f"{'':<{width}}  fitted: {fitted.listed(model)}")
+
+
+def print_purged(purged: Purged, *, with_video: bool) -> None:
+    removed = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in purged if isinstance(count, int))
+    print(f"{purged.job}: removed {removed}")
+    if with_video:
+        print(f"  and the video {purged.video}" if purged.video else "  its video was gone already, or replaced")

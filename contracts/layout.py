@@ -78,6 +78,11 @@ def batch_job(job: str, run: int) -> str:
     return job if run == 1 else f"{job}-r{run}"
 
 
+def job_prefix(job: str) -> str:
+    """All blobs of a job, in `jobs`, `logs` and `outputs` alike."""
+    return f"{job}/"
+
+
 def start_blob(job: str) -> str:
     return f"{job}/start.json"
 
@@ -192,9 +197,12 @@ def fit_claim_blob(key: str) -> str:
     return f"fits/{key}.json"
 
 
+MEASURED = "measured/"
+
+
 def measured_prefix(workload: str, variant: str | None = None) -> str:
     """In container `jobs`: what jobs of this workload (`Workload.key`) measured, or those of one variant of it."""
-    return f"measured/{workload}/" + ("" if variant is None else f"{variant}/")
+    return f"{MEASURED}{workload}/" + ("" if variant is None else f"{variant}/")
 
 
 def measured_blob(workload: str, variant: str, job: str, run: int) -> str:

@@ -1,4 +1,4 @@
-"""The HTTP door: quote, start, list, look at, cancel and retry jobs. Anything finer is the Durable management API."""
+"""The HTTP door: quote, start, list, look at, cancel, retry and purge jobs. Finer: the Durable management API."""
 
 import json
 from typing import Any
@@ -8,10 +8,12 @@ import azure.functions as func
 from durabletask.client import OrchestrationQuery, OrchestrationState
 from pydantic import ValidationError
 
-from contracts.job import JobRequest, field_errors
+from activities.storage import system_account
+from contracts import layout
+from contracts.job import JobRequest, StartInput, field_errors
 from triggers.admission import uploader_of_request
 from triggers.bad_request import BadRequest, TooManyJobs
-from triggers.job_control import Conflict, cancel, retry
+from triggers.job_control import Conflict, cancel, purge, retry
 from triggers.job_view import view
 from triggers.quoting import answer
 from triggers.starting import ORCHESTRATION, resolve, start
@@ -92,6 +94,26 @@ def retry_job(req: func.HttpRequest, client: df.SyncDurableFunctionsClient) -> f
     except TooManyJobs as error:
         return _json({"errors": error.errors}, error.status)
     return client.create_check_status_response(req, job)
+
+
+@bp.function_name("purge_job")
+@bp.route(route="jobs/{job}/purge", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@bp.durable_client_input(client_name="client")
+def purge_job(req: func.HttpRequest, client: df.SyncDurableFunctionsClient) -> func.HttpResponse:
+    """200 with what was removed (contracts/purged.py); `?video=true` removes its upload too; 404; 409 where it is not
+    over. A job whose history is lost is found by what lies in storage."""
+    state = _find(client, req)
+    if state is not None:
+        begun = StartInput.model_validate(state.get_input())
+    else:
+        begun = system_account().find_json(layout.JOBS, layout.start_blob(req.route_params["job"]), StartInput)
+    if begun is None:
+        return _no_job(req)
+    try:
+        purged = purge(client, begun, state, with_video=req.params.get("video") == "true")
+    except Conflict as conflict:
+        return _json({"errors": conflict.errors}, 409)
+    return _json(purged.model_dump(mode="json"), 200)
 
 
 @bp.function_name("quote_job")

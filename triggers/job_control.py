@@ -1,15 +1,17 @@
-"""Cancelling a job and trying it again.
+"""Cancelling a job, trying it again, and forgetting it.
 
 ValueError
   Conflict: the job is not in a state to do that; `errors` as a door answers them.
 """
 
 import azure.durable_functions as df
-from durabletask.client import OrchestrationState, OrchestrationStatus
+from durabletask.client import OrchestrationQuery, OrchestrationState, OrchestrationStatus
 
 from activities.check_run import OVER
 from activities.end_run import end_run, find_ended, mark_ended
+from activities.purge_job import purge_job
 from contracts.job import StartInput
+from contracts.purged import Purged
 from contracts.steps import EndInput, RunRef
 from triggers.bad_request import BadRequest
 from triggers.job_view import status_name
@@ -62,6 +64,28 @@ def retry(client: df.SyncDurableFunctionsClient, state: OrchestrationState) -> s
         raise Conflict("job", last.job, _under_way(last, state))
     _require_same_input(last)
     return start(client, last, restart=True)
+
+
+def purge(
+    client: df.SyncDurableFunctionsClient, begun: StartInput, state: OrchestrationState | None, *, with_video: bool
+) -> Purged:
+    """Remove every trace of a job that is over; the job itself goes last, so that a call that broke off is made again.
+
+    Raises:
+        Conflict: it is under way, or is being cleaned up.
+    """
+    job = begun.job
+    known = client.get_all_orchestration_states(OrchestrationQuery(fetch_inputs_and_outputs=False))
+    parts = [part for part in known if part.instance_id.startswith(f"{job}:")]
+    running = [each for each in (state, *parts) if each is not None and each.runtime_status not in OVER]
+    if running:
+        problem = "it is under way, or still being cleaned up; cancel it first, or wait for its end"
+        raise Conflict("job", job, problem)
+    purged = purge_job(begun, with_video=with_video)
+    removed = sum(client.purge_orchestration(part.instance_id).deleted_instance_count for part in parts)
+    if state is not None:
+        removed += client.purge_orchestration(job).deleted_instance_count
+    return purged.model_copy(update={"orchestrations": removed})
 
 
 def _under_way(last: StartInput, state: OrchestrationState) -> str:

@@ -79,6 +79,7 @@ class FakeFunctionApp:
         app.router.add_get("/api/jobs/{job}", self._get)
         app.router.add_delete("/api/jobs/{job}", self._delete)
         app.router.add_post("/api/jobs/{job}/retry", self._retry)
+        app.router.add_post("/api/jobs/{job}/purge", self._purge)
         app.router.add_get("/api/styles", self._styles)
         app.router.add_get("/api/deadletter", self._letters)
         app.router.add_get("/api/deadletter/{queue}/{entry}", self._letter)
@@ -183,6 +184,14 @@ class FakeFunctionApp:
             return web.json_response({"error": f"job {job} has ended"}, status=409)
         self.cancelled.append(job)
         return web.json_response({"job": job}, status=202)
+
+    async def _purge(self, http: web.Request) -> web.Response:
+        job = http.match_info["job"]
+        if job not in self.jobs:
+            return web.json_response({"errors": [{"field": "job", "value": job, "problem": "no such job"}]}, status=404)
+        self.jobs.remove(job)
+        video = "mosaic/clip.mp4" if http.query.get("video") == "true" else None
+        return web.json_response({"job": job, "outputs": 3, "logs": 2, "orchestrations": 5, "video": video})
 
     async def _letters(self, http: web.Request) -> web.Response:
         entries = [letter | {"body": None} for letter in self.letters[: int(http.query["top"])]]

@@ -270,8 +270,20 @@ async def test_status_list_and_cancel(client: Client, app: FakeFunctionApp) -> N
     assert (cancelled.code, app.cancelled) == (0, ["first-0001"])
 
 
+async def test_purge_says_what_was_removed_and_takes_the_video_only_where_it_is_told_to(
+    client: Client, app: FakeFunctionApp
+) -> None:
+    app.jobs = ["first-0001", "second-0002"]
+    done = await client("purge", "first-0001")
+    assert done.code == 0
+    assert "first-0001: removed 3 outputs, 0 intermediates, 2 logs" in done.out
+    assert "video" not in done.out
+    done = await client("purge", "second-0002", "--video", "--json")
+    assert (done.code, done.json["video"], app.jobs) == (0, "mosaic/clip.mp4", [])
+
+
 async def test_a_job_that_is_not_there_is_exit_code_2(client: Client) -> None:
-    for command in (["status", "gone"], ["cancel", "gone"], ["download", "gone", "--out", "x"]):
+    for command in (["status", "gone"], ["purge", "gone"], ["cancel", "gone"], ["download", "gone", "--out", "x"]):
         done = await client(*command)
         assert (done.code, "there is no job 'gone'" in done.err) == (2, True)
     assert "no job id" in (await client("status", "../styles")).err
