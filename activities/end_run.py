@@ -29,8 +29,8 @@ def end_run(end: EndInput) -> Ended:
     """
     ended, _ = mark_ended(end)
     batch_service.end_job(layout.batch_job(end.job, end.run))
-    if ended.outcome == "cancelled":
-        _record_spent(end)
+    if ended.outcome != "finished":
+        ended = _record_spent(end)
     start = system_account().find_json(layout.JOBS, layout.start_blob(end.job), StartInput)
     if start is None or start.run == end.run:
         _remove_intermediates(end.job, keep_segments=ended.outcome == "failed")
@@ -42,7 +42,7 @@ def end_run(end: EndInput) -> Ended:
         system_account().delete_prefix(layout.JOBS, layout.spec_prefix(end.job, end.run))
     if end.outcome == "finished" and ended.outcome == "cancelled":
         raise JobRefused(f"job {end.job} was cancelled while its result was being published")
-    return Ended(job=end.job, run=end.run)
+    return Ended(job=end.job, run=end.run, seconds=ended.seconds, cost=ended.cost)
 
 
 def mark_ended(end: EndInput) -> tuple[RunEnd, bool]:
@@ -63,7 +63,7 @@ def find_ended(run: RunRef) -> RunEnd | None:
     return system_account().find_json(layout.JOBS, layout.ended_blob(run.job, run.run), RunEnd)
 
 
-def _record_spent(run: RunRef) -> None:
+def _record_spent(run: RunRef) -> RunEnd:
     """Note what the run's GPU tasks have cost by Batch's own times. Those that are being ended count until now."""
     known = settings()
     seconds = batch_service.task_seconds(layout.batch_job(run.job, run.run))
@@ -76,13 +76,13 @@ def _record_spent(run: RunRef) -> None:
             update={"seconds": max(ended.seconds, round(seconds, 3)), "cost": max(ended.cost, round(cost, 6))}
         )
         if spent == ended:
-            return
+            return ended
         only_this = {"etag": found.properties.etag, "match_condition": MatchConditions.IfNotModified}
         try:
             blob.upload_blob(spent.to_json().encode(), overwrite=True, content_settings=JSON, **only_this)
         except ResourceModifiedError:
             continue  # another call has written its figures meanwhile: the greater ones stand
-        return
+        return spent
 
 
 def _remove_intermediates(job: str, *, keep_segments: bool) -> None:

@@ -25,18 +25,19 @@ def measure_progress(run: RunRef) -> Measured:
             done = best[int(task["chunk"])]
             said = (blob.metadata or {}).get("frames", "")  # a node wrote it, and may write anything
             done[piece] = max(done.get(piece, 0), int(said) if re.fullmatch(r"[0-9]{1,9}", said) else 0)
-    chunks, seconds = _recorded(run.job)
+    chunks, seconds = _recorded(run)
     return Measured(frames=sum(_of_chunk(done) for done in best.values()), chunks=chunks, seconds=seconds)
 
 
-def _recorded(job: str) -> tuple[int, float]:
-    """(chunks whose outcome is recorded, seconds of their tasks and of those of pieces)."""
-    prefix = layout.outcome_prefix(job)
+def _recorded(run: RunRef) -> tuple[int, float]:
+    """(chunks whose outcome is recorded, seconds of those tasks, and of those of pieces, that are this run's own)."""
+    prefix = layout.outcome_prefix(run.job)
     container, chunks, seconds = system_account().container(layout.JOBS), 0, 0.0
     for blob in container.list_blobs(name_starts_with=prefix, include=["metadata"]):
         chunks += "-" not in blob.name.removeprefix(prefix)
-        said = (blob.metadata or {}).get("seconds", "")
-        seconds += float(said) if _SECONDS.fullmatch(said) else 0.0
+        told = blob.metadata or {}
+        if told.get("segment", "").endswith(f"-r{run.run}.mp4") and _SECONDS.fullmatch(told["seconds"]):
+            seconds += float(told["seconds"])
     return chunks, seconds
 
 

@@ -15,6 +15,7 @@ def policy_of(known: Settings, options: JobOptions) -> Policy:
         workers=known.workers,
         slots_per_node=known.pool_slots_per_node,
         node_price_per_hour=known.node_price_per_hour,
+        currency=known.price_currency,
         on_bad_frame=options.on_bad_frame,
         max_bad_frames=0 if options.on_bad_frame == "fail" else options.max_bad_frames,
         max_bad_run=0 if options.on_bad_frame == "fail" else options.max_bad_run,

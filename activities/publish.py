@@ -52,6 +52,8 @@ def publish(publication: PublishInput) -> JobResult:
         output_bytes=stitched.output_bytes,
         output_sha256=stitched.output_sha256,
         cost=publication.cost,
+        wasted_seconds=publication.wasted_seconds,
+        wasted_cost=publication.wasted_cost,
         makespan=makespan,
     )
 
@@ -96,6 +98,8 @@ def _provenance(
         gpu_task_seconds=round(sum(outcome.seconds.total for outcome in outcomes), 3),
         wasted_seconds=publication.wasted_seconds,
         cost=publication.cost,
+        wasted_cost=publication.wasted_cost,
+        currency=settings().price_currency,
         makespan=makespan,
     )
 

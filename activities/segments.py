@@ -98,7 +98,7 @@ def record(job: str, outcome: ChunkOutcome, result: GpuResult | None = None) -> 
     said = {"seconds": result.seconds, "device": result.device} if result else {}
     outcome = outcome.model_copy(update=said)
     # Metadata can be listed: so progress costs no read of each outcome.
-    listed = {"seconds": f"{result.seconds.total:.3f}"} if result else None
+    listed = {"seconds": f"{result.seconds.total:.3f}", "segment": outcome.segment} if result else None
     system_account().write_json(layout.JOBS, layout.outcome_blob(job, outcome.chunk, outcome.piece), outcome, listed)
 
 

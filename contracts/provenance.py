@@ -40,4 +40,6 @@ class Provenance(Contract):
     gpu_task_seconds: float
     wasted_seconds: float
     cost: float
+    wasted_cost: float = 0.0
+    currency: str = ""
     makespan: Makespan | None = None

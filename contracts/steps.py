@@ -61,6 +61,7 @@ class Policy(Contract):
     workers: int = Field(ge=1)
     slots_per_node: int = Field(ge=1)
     node_price_per_hour: float = Field(ge=0)
+    currency: str = ""
     on_bad_frame: Literal["fail", "hold", "source"] = "fail"
     max_bad_frames: int = Field(default=0, ge=0)
     max_bad_run: int = Field(default=0, ge=0)
@@ -172,7 +173,11 @@ class Verdict(BadCount):
 
 
 class Ended(RunRef):
-    """Result of `end_run`: nothing of the run goes on."""
+    """Result of `end_run`: nothing of the run goes on. What it spent by Batch's own times; 0 for one that finished,
+    which its workflow has counted."""
+
+    seconds: float = 0.0
+    cost: float = 0.0
 
 
 class ChunkReport(BadCount):
@@ -263,6 +268,7 @@ class PublishInput(RunRef):
     seconds: float
     wasted_seconds: float
     cost: float
+    wasted_cost: float = 0.0
     scoring_seconds: float = Field(default=0.0, ge=0)
 
 

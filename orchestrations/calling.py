@@ -22,7 +22,11 @@ RETRY = RetryPolicy(
 
 
 class JobFailed(Exception):
-    """The job ends here; the message is the reason its user reads."""
+    """The job ends here; the message is the reason its user reads. `spent` is what the part that failed had used."""
+
+    def __init__(self, reason: str, spent: ChunkReport | None = None) -> None:
+        self.spent = spent or ChunkReport(ok=False, chunks=0)
+        super().__init__(reason)
 
 
 def call[T: Contract](ctx: OrchestrationContext, activity: str, payload: Contract, answer: type[T]) -> Step[T]:
@@ -48,5 +52,11 @@ def reported[R: ChunkReport](kind: type[R], step: Step[R], chunks: int = 1) -> S
     try:
         report = yield from step
     except JobFailed as failure:
-        report = kind(ok=False, chunks=chunks, reason=str(failure)[:4_000])
+        report = kind(
+            ok=False,
+            chunks=chunks,
+            seconds=failure.spent.seconds,
+            wasted_seconds=failure.spent.wasted_seconds,
+            reason=str(failure)[:4_000],
+        )
     return report.model_dump(mode="json")

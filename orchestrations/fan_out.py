@@ -39,7 +39,9 @@ def fan_out(
         yield when_any(awaited)
         finished = [child for child in pending if child.is_complete]
         pending = [child for child in pending if not child.is_complete]
-        total = _add(total, [_report(child) for child in finished])
+        reports = [_report(child) for child in finished]
+        total = _add(total, reports)
+        _require_all_well(total, reports)
         _require_few_bad(total, policy)
         if on_progress is None:
             continue
@@ -79,13 +81,6 @@ def _group(ctx: OrchestrationContext, run: RunRef, chunks: range, policy: Policy
     return ctx.call_sub_orchestrator("score_group", input=payload.model_dump(mode="json"), instance_id=instance)
 
 
-def _report(child: Task[Any]) -> ChunkReport:
-    report = ChunkReport.model_validate(child.get_result())
-    if not report.ok:
-        raise JobFailed(report.reason or "a chunk failed and did not say why")
-    return report
-
-
 def _add(total: ChunkReport, reports: list[ChunkReport]) -> ChunkReport:
     every = [total, *reports]
     return ChunkReport(
@@ -105,12 +100,23 @@ def _at_least(total: ChunkReport, measured: Measured) -> ChunkReport:
     return total.model_copy(update={"chunks": chunks, "seconds": seconds})
 
 
+def _report(child: Task[Any]) -> ChunkReport:
+    return ChunkReport.model_validate(child.get_result())
+
+
+def _require_all_well(total: ChunkReport, reports: list[ChunkReport]) -> None:
+    for report in reports:
+        if not report.ok:
+            raise JobFailed(report.reason or "a chunk failed and did not say why", total)
+
+
 def _require_few_bad(total: ChunkReport, policy: Policy) -> None:
     """Not worth going on; the ledger is held against the same limits before anything is published."""
     if total.bad_frames > policy.max_bad_frames:
         named = frame_runs.words(run.run for run in total.bad_runs)
         raise JobFailed(
-            f"{total.bad_frames} frames cannot be scored, more than max_bad_frames, {policy.max_bad_frames}: {named}"
+            f"{total.bad_frames} frames cannot be scored, more than max_bad_frames, {policy.max_bad_frames}: {named}",
+            total,
         )
 
 

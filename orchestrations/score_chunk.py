@@ -15,7 +15,7 @@ from durabletask.task import OrchestrationContext
 from contracts import layout
 from contracts.steps import BadCount, ChunkInput, ChunkReport, RunRef
 from orchestrations.burial import bury
-from orchestrations.calling import Step, reported
+from orchestrations.calling import JobFailed, Step, reported
 from orchestrations.gpu_task import Effort, GpuWork, Mailbox, do_gpu_work
 from orchestrations.pieces import GivenUp, Piece, Pieces
 
@@ -41,6 +41,12 @@ class ChunkScoring:
         self._first_failed: datetime | None = None
 
     def score(self) -> Step[ChunkReport]:
+        try:
+            return (yield from self._work_off())
+        except JobFailed as failure:
+            raise JobFailed(str(failure), self._total) from failure
+
+    def _work_off(self) -> Step[ChunkReport]:
         todo = [Piece(self._pieces.policy.max_attempts)]
         while todo:
             piece = todo.pop(0)

@@ -27,8 +27,8 @@ def score_video(ctx: OrchestrationContext, payload: dict[str, Any]) -> Step[dict
         result = yield from work(ctx, start, board)
     except (JobFailed, TaskFailedError) as failure:
         reason = str(failure)
-        board.failed(reason)
-        yield from _end(ctx, start, reason)
+        board.failed(reason, failure.spent if isinstance(failure, JobFailed) else None)
+        board.spent((yield from _end(ctx, start, reason)))
         raise JobFailed(reason) from None
     yield from _end(ctx, start, None)
     board.finished(result)
@@ -44,7 +44,13 @@ def _fit(ctx: OrchestrationContext, start: StartInput, board: StatusBoard) -> St
     board.fit_planned(planned)
     board.phase("preparing")
     fit = yield from prepare(ctx, RunRef.of(start), planned.policy, board)
-    return JobResult(job=start.job, model=fit.model, cost=board.cost(fit.seconds))
+    return JobResult(
+        job=start.job,
+        model=fit.model,
+        cost=board.cost(fit.seconds),
+        wasted_seconds=fit.wasted_seconds,
+        wasted_cost=board.cost(fit.wasted_seconds),
+    )
 
 
 def _score(ctx: OrchestrationContext, start: StartInput, board: StatusBoard) -> Step[JobResult]:
@@ -60,7 +66,7 @@ def _score(ctx: OrchestrationContext, start: StartInput, board: StatusBoard) -> 
     began = ctx.current_utc_datetime
     scored = yield from fan_out(ctx, run, range(planned.chunks), probed.policy, board.scored)
     scoring_seconds = (ctx.current_utc_datetime - began).total_seconds()
-    board.phase("stitching")
+    board.stitching(scored)
     stitched = yield from stitch(ctx, run, probed.policy)
     board.phase("publishing")
     seconds = fit.seconds + scored.seconds + stitched.seconds
@@ -72,6 +78,7 @@ def _score(ctx: OrchestrationContext, start: StartInput, board: StatusBoard) -> 
         seconds=seconds,
         wasted_seconds=wasted,
         cost=board.cost(seconds),
+        wasted_cost=board.cost(wasted),
         scoring_seconds=scoring_seconds,
     )
     return (yield from call(ctx, "publish", publication, JobResult))

@@ -9,7 +9,7 @@ from contracts.fit import FitProgress
 from contracts.job import StartInput
 from contracts.plan import node_cost
 from contracts.status import JobResult, JobStatus, Phase
-from contracts.steps import ChunkReport, FitPlanned, FitReport, Planned, Policy, Probed
+from contracts.steps import ChunkReport, Ended, FitPlanned, FitReport, Planned, Policy, Probed
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class StatusBoard:
     def __init__(self, ctx: OrchestrationContext, start: StartInput) -> None:
         self._ctx = ctx
         self._status = JobStatus(video=start.request.video, style=start.request.style)
-        self._fit = ChunkReport(ok=True, chunks=0)
+        self._fit = self._scored = ChunkReport(ok=True, chunks=0)
         self._fit_since: FitBegan | None = None
         self._scoring_since: datetime | None = None
         self._policy: Policy | None = None
@@ -37,14 +37,14 @@ class StatusBoard:
 
     def probed(self, probed: Probed) -> None:
         self._policy = probed.policy
-        self._show(frames=probed.frames)
+        self._show(frames=probed.frames, currency=probed.policy.currency)
 
     def planned(self, planned: Planned) -> None:
         self._show(chunks=planned.chunks, expected_seconds=planned.expected_seconds)
 
     def fit_planned(self, planned: FitPlanned) -> None:
         self._policy = planned.policy
-        self._show(expected_seconds=planned.expected_seconds)
+        self._show(expected_seconds=planned.expected_seconds, currency=planned.policy.currency)
 
     def fitting(self, fit: FitProgress | None) -> None:
         """How far the fit is that the job waits for. Where nothing is known now, what was known of its own stays; that
@@ -57,7 +57,7 @@ class StatusBoard:
 
     def prepared(self, fit: FitReport) -> None:
         self._fit = fit
-        self._show(fit=fit.fit or self._status.fit, retries=fit.retries, cost=self.cost(fit.seconds))
+        self._show(fit=fit.fit or self._status.fit, retries=fit.retries, **self._money(fit))
 
     def scoring(self) -> None:
         self._scoring_since = self._ctx.current_utc_datetime
@@ -73,8 +73,12 @@ class StatusBoard:
             bad_frames=total.bad_frames,
             bad_runs=total.bad_runs,
             seconds_left=self._seconds_left(done),
-            cost=self.cost(self._fit.seconds + total.seconds),
+            **self._money(self._fit, total),
         )
+
+    def stitching(self, scored: ChunkReport) -> None:
+        self._scored = scored
+        self._show(phase="stitching", **self._money(self._fit, scored))
 
     def finished(self, result: JobResult) -> None:
         self._show(
@@ -83,16 +87,33 @@ class StatusBoard:
             seconds_left=0.0,
             makespan=result.makespan,
             cost=result.cost,
+            wasted_seconds=result.wasted_seconds,
+            wasted_cost=result.wasted_cost,
         )
 
-    def failed(self, reason: str) -> None:
-        self._show(phase="failed", reason=reason[:4_000], seconds_left=None)
+    def failed(self, reason: str, spent: ChunkReport | None) -> None:
+        """`spent` is what the part that failed had used, those before it aside."""
+        money = self._money(self._fit, self._scored, *([spent] if spent else []))
+        self._show(phase="failed", reason=reason[:4_000], seconds_left=None, **money)
+
+    def spent(self, ended: Ended) -> None:
+        """What the whole run has cost, by Batch's own times: tasks that were ended with it count as well."""
+        self._show(cost=max(self._status.cost, ended.cost))
 
     def cost(self, task_seconds: float) -> float:
         """What `task_seconds` of GPU tasks cost; nothing before the policy is known."""
         if self._policy is None:
             return 0.0
         return round(node_cost(task_seconds, self._policy.slots_per_node, self._policy.node_price_per_hour), 6)
+
+    def _money(self, *parts: ChunkReport) -> dict[str, float]:
+        """What the finished `parts` of the job cost together; what is known of it never shrinks."""
+        seconds, wasted = (sum(part.seconds for part in parts), sum(part.wasted_seconds for part in parts))
+        return {
+            "cost": max(self._status.cost, self.cost(seconds)),
+            "wasted_seconds": max(self._status.wasted_seconds, round(wasted, 3)),
+            "wasted_cost": max(self._status.wasted_cost, self.cost(wasted)),
+        }
 
     def _seconds_left(self, done: int) -> float | None:
         if self._scoring_since is None or done <= 0:

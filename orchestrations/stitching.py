@@ -12,7 +12,7 @@ from contracts import layout
 from contracts.steps import Policy, RunRef, Stitched, Stitching, StitchInput, StitchReport, StitchTaskRef
 from orchestrations.burial import bury
 from orchestrations.calling import JobFailed, Step, call, reported
-from orchestrations.gpu_task import GpuWork, Mailbox, do_gpu_work
+from orchestrations.gpu_task import Effort, GpuWork, Mailbox, do_gpu_work
 
 
 def stitch(ctx: OrchestrationContext, run: RunRef, policy: Policy) -> Step[Stitched]:
@@ -29,7 +29,7 @@ def stitch(ctx: OrchestrationContext, run: RunRef, policy: Policy) -> Step[Stitc
     returned: Any = yield ctx.call_sub_orchestrator("stitch_on_node", input=payload, instance_id=instance)
     report = StitchReport.model_validate(returned)
     if report.stitched is None:
-        raise JobFailed(report.reason or "the result could not be stitched")
+        raise JobFailed(report.reason or "the result could not be stitched", report)
     return report.stitched
 
 
@@ -44,9 +44,9 @@ def _stitch(ctx: OrchestrationContext, run: RunRef, policy: Policy) -> Step[Stit
     effort = yield from do_gpu_work(ctx, Mailbox(ctx), work, policy)
     if effort.state == "failed":
         reason = yield from bury(ctx, effort, f"the result could not be stitched: {effort.reason}")
-        return StitchReport(ok=False, reason=reason[:4_000])
+        return _without_video(effort, reason)
     if effort.result is None:
-        return StitchReport(ok=False, reason="the run was ended")
+        return _without_video(effort, "the run was ended")
     ref = StitchTaskRef(job=run.job, run=run.run, task=effort.result.task)
     stitched = yield from call(ctx, "publish_stitched", ref, Stitched)
     return StitchReport(
@@ -56,3 +56,7 @@ def _stitch(ctx: OrchestrationContext, run: RunRef, policy: Policy) -> Step[Stit
         seconds=effort.seconds,
         wasted_seconds=effort.wasted_seconds,
     )
+
+
+def _without_video(effort: Effort, reason: str) -> StitchReport:
+    return StitchReport(ok=False, reason=reason[:4_000], seconds=effort.seconds, wasted_seconds=effort.wasted_seconds)

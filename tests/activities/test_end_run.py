@@ -94,6 +94,17 @@ def test_running_tasks_are_ended_and_what_they_cost_is_known(service: LocalBatch
     assert ended(job).seconds == pytest.approx(max(exact, spent.seconds), abs=0.01)
 
 
+def test_a_failed_run_says_what_all_its_tasks_cost_those_too_that_were_ended_with_it(
+    service: LocalBatch, job: str
+) -> None:
+    assert batch.create_task(job, "t1", "http://spec")
+    until(lambda: any(task.state == "running" for task in service.client.list_tasks(job)))
+    spent = end_run(ending(job, "failed"))
+    assert spent.cost > 0
+    assert (ended(job).seconds, ended(job).cost) == (spent.seconds, spent.cost)
+    until(lambda: service.client.get_job(job).state == "completed")
+
+
 def test_the_first_outcome_stands(job: str) -> None:
     assert mark_ended(ending(job, "finished"))[1]
     end_run(ending(job, "cancelled"))

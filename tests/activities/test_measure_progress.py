@@ -67,10 +67,12 @@ def test_recorded_chunks_and_their_seconds_are_counted_and_pieces_only_by_their_
             piece=piece,
             attempt=1,
             task="c00000-a1",
-            segment="s",
+            segment=layout.segment_blob("done", f"c0000{chunk}-a1", 1),
             segment_sha256="0" * 64,
             segment_bytes=1,
         )
         record("done", outcome, said)
     measured = measure_progress(RunRef(job="done", run=1))
     assert (measured.frames, measured.chunks, measured.seconds) == (0, 2, 3.0)
+    again = measure_progress(RunRef(job="done", run=2))  # which has spent nothing on them
+    assert (again.chunks, again.seconds) == (2, 0.0)

@@ -11,10 +11,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from contracts.provenance import Provenance
 from media.verify import frame_times_of
 from tests.end_to_end.local_stack import LocalStack, make_clip
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [
+    pytest.mark.timeout(300),
+    pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning:azure.batch"),
+]
 
 NewStack = Callable[..., LocalStack]
 FRAMES, GOP = 60, 12
@@ -108,12 +112,33 @@ def test_a_frame_that_kills_its_tasks_is_found_and_held_and_every_other_is_score
     new_stack: NewStack, whole: Path, tmp_path: Path
 ) -> None:
     command = "python -m tests.end_to_end.dies_on_frame 29"
-    stack = new_stack(nodes=2, settings={"BATCH_TASK_COMMAND": command, "MAX_ATTEMPTS": "1"})
+    prices = {"NODE_PRICE_PER_HOUR": "3600", "PRICE_CURRENCY": "EUR"}  # 1 a second
+    stack = new_stack(nodes=2, settings={"BATCH_TASK_COMMAND": command, "MAX_ATTEMPTS": "1"} | prices)
     view = finished(stack, whole, "deadly", on_bad_frame="hold")
     assert view["runtimeStatus"] == "Completed", view["output"]
     entries = ledger_of(stack, view["job"], tmp_path)
     assert [(first, last) for first, last, outcome, _ in entries if outcome == "held"] == [(29, 29)]
     assert sum(last - first + 1 for first, last, _, _ in entries) == FRAMES
     shown, intact = pictures(stack.download(view["output"]["output"], tmp_path / "video.mp4")), pictures(whole)
+    require_every_task_paid_once(stack, view, tmp_path)
     assert difference(shown[29], intact[28]) < 4
     assert max(difference(shown[n], intact[n]) for n in range(FRAMES) if n != 29) < 4
+
+
+def require_every_task_paid_once(stack: LocalStack, view: dict[str, Any], folder: Path) -> None:
+    """At a price of 1 a second: those that died by Batch's times, the others by their own, which are a little less."""
+    with stack.batch() as batch:
+        tasks = [task.execution_info for task in batch.list_tasks(view["job"])]
+    ran = [
+        (t.exit_code, (t.end_time - t.start_time).total_seconds()) for t in tasks if t and t.start_time and t.end_time
+    ]
+    died = [seconds for code, seconds in ran if code]
+    status, result = view["customStatus"], view["output"]
+    assert len(died) > 1
+    assert result["wasted_cost"] == pytest.approx(sum(died), rel=0.01)
+    assert sum(died) < result["cost"] <= sum(seconds for _, seconds in ran) * 1.01
+    assert (status["cost"], status["wasted_cost"]) == (result["cost"], result["wasted_cost"])
+    assert status["currency"] == "EUR"
+    told = Provenance.model_validate_json(stack.download(result["provenance"], folder / "provenance.json").read_text())
+    assert (told.cost, told.wasted_cost, told.currency) == (result["cost"], result["wasted_cost"], "EUR")
+    assert told.wasted_seconds == pytest.approx(told.wasted_cost, abs=0.001)

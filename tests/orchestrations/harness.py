@@ -110,6 +110,8 @@ class Hands:
             "output_bytes": 1,
             "output_sha256": "0" * 64,
             "cost": publication["cost"],
+            "wasted_seconds": publication["wasted_seconds"],
+            "wasted_cost": publication["wasted_cost"],
             "makespan": {
                 "expected_seconds": 1.0,
                 "actual_seconds": publication["scoring_seconds"],
