@@ -52,7 +52,7 @@ class ImageBuilder:
         if folder.exists() and any(folder.iterdir()):
             raise FileExistsError(f"{folder} is not empty; name a new folder")
         self._folder, self._given, self._context = folder, arguments, context
-        self._ignored = _ignored_names(context / ".dockerignore")
+        self._ignored = ignored_names(context / ".dockerignore")
         self._built: dict[str, Built] = {}
 
     def build(self, stages: Mapping[str, Stage]) -> list[Layer]:
@@ -116,7 +116,7 @@ class ImageBuilder:
                 shutil.copy(source, place / source.name if place.is_dir() else place)
 
     def _ignore(self, folder: str, names: list[str]) -> set[str]:
-        return {name for name in names if any(fnmatch.fnmatch(name, pattern) for pattern in self._ignored)}
+        return {name for name in names if is_ignored(name, self._ignored)}
 
     def _run(self, here: Built, command: str) -> None:
         environment = {"PATH": self._placed(here, "$PATH"), "HOME": str(self._home()), "LANG": "C.UTF-8"}
@@ -163,11 +163,15 @@ def report(layers: Sequence[Layer]) -> str:
     return "\n".join([*rows, f"{'image':10} {total / 1e6:9.1f} MB  unpacked"])
 
 
-def _ignored_names(path: Path) -> list[str]:
+def ignored_names(path: Path) -> list[str]:
     """File names that never go into the context. Which folders do is said by the Dockerfile's own COPY lines."""
     lines = [line.strip() for line in path.read_text().splitlines()]
     patterns = [line for line in lines if line and not line.startswith(("#", "!")) and line != "*"]
     return [pattern.rpartition("/")[2] for pattern in patterns]
+
+
+def is_ignored(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
 
 
 def _size(folder: Path) -> int:

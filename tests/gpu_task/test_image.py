@@ -1,18 +1,14 @@
 """The image's Dockerfile, its steps taken without Docker.
 
-pip's step alone is stood in for: it would fetch gigabytes. In its place the packages that gpu_task/requirements.txt
-names, and those that they ask for, are linked from this environment; no others, so that one which is missing there is
-missed here.
+pip's step alone is stood in for (node_packages.py): it would fetch gigabytes.
 """
 
 import re
 import subprocess
 import sys
-from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 
 from contracts.styles import BUILTIN_STYLES
 from contracts.task_spec import SPEC_URL_VARIABLE, ModelRef
@@ -20,6 +16,7 @@ from gpu_task.environment import allowed
 from scripts.dockerfile import Stage, Step, read_dockerfile
 from scripts.image import DOCKERFILE, IMAGE_ROOT, ImageBuilder, Layer
 from tests.gpu_task.conftest import ROOT, SpecMaker, Storage
+from tests.gpu_task.node_packages import link_packages
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -46,34 +43,6 @@ def without_pip(stage: Stage, packages: Path) -> Stage:
     link = Step("RUN", f"echo {packages} > venv/lib/python3.13/site-packages/linked.pth")
     steps = [link if f"{step.kind} {step.text}".startswith(PIP) else step for step in stage.steps]
     return Stage(stage.name, stage.base, tuple(steps))
-
-
-def link_packages(target: Path) -> None:
-    target.mkdir()
-    for found in required((ROOT / "gpu_task" / "requirements.txt").read_text()):
-        for top in {file.parts[0] for file in found.files or () if file.parts[0] not in ("..", "__pycache__")}:
-            link = target / top
-            if not link.exists():
-                link.symlink_to(Path(str(found.locate_file(top))))
-
-
-def required(requirements: str) -> list[Distribution]:
-    """What the lines ask for, and what that asks for."""
-    lines = [line for line in requirements.splitlines() if line and not line.startswith("#")]
-    todo, found = [Requirement(line) for line in lines], dict[str, Distribution]()
-    while todo:
-        wanted = todo.pop()
-        name = re.sub(r"[-_.]+", "-", wanted.name).lower()
-        if name in found or (
-            wanted.marker and not any(wanted.marker.evaluate({"extra": e}) for e in ("", *wanted.extras))
-        ):
-            continue
-        found[name] = distribution(name)
-        asked = [Requirement(text) for text in found[name].requires or ()]
-        todo += [
-            r for r in asked if r.marker is None or any(r.marker.evaluate({"extra": e}) for e in ("", *wanted.extras))
-        ]
-    return list(found.values())
 
 
 @pytest.mark.parametrize("scorer", ["identity", "style-transfer"])
