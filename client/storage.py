@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+from azure.core.credentials import AccessToken
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 from azure.storage.blob import BlobServiceClient, ContentSettings, ExponentialRetry
 
@@ -143,6 +145,20 @@ def _service(storage: str) -> BlobServiceClient:
             raise InvalidInput("--storage: neither a connection string nor an account URL") from error
     if "sig=" in urlsplit(storage).query:
         return BlobServiceClient(storage, **arguments)
-    from azure.identity import DefaultAzureCredential  # half a second, and only clouds need it
+    return BlobServiceClient(storage, credential=_SignedIn(), **arguments)
 
-    return BlobServiceClient(storage, credential=DefaultAzureCredential(), **arguments)
+
+class _SignedIn:
+    """Whatever Azure credential this machine has. That none works is said at once: storage's client would try again."""
+
+    def __init__(self) -> None:
+        from azure.identity import DefaultAzureCredential  # half a second, and only clouds need it
+
+        self._credential = DefaultAzureCredential()
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        try:
+            return self._credential.get_token(*scopes, **options)
+        except ClientAuthenticationError as error:
+            hint = "run az login, or give --storage a connection string"
+            raise NotAllowed(f"no Azure credential of this machine works; {hint}") from error

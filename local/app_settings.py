@@ -54,7 +54,8 @@ def identity_settings(
     """The same for an app that holds no key; `services` are URLs by service (blob, queue, table)."""
     by_identity: dict[str, str] = {"AZURE_CLIENT_ID": client_id}
     for name, account in _CONNECTIONS.items():
-        by_identity |= {f"{name}__{service}ServiceUri": f"{url}/{account}/" for service, url in services.items()}
+        used = ("blob", "queue", "table") if account == HOST_ACCOUNT else ("blob", "queue")
+        by_identity |= {f"{name}__{service}ServiceUri": f"{services[service]}/{account}/" for service in used}
         by_identity |= {f"{name}__credential": "managedidentity", f"{name}__clientId": client_id}
     return by_identity | _common(batch, pool)
 

@@ -7,6 +7,7 @@ that its account key signs, for the same rights and times, which Azurite holds i
 import base64
 import hashlib
 import hmac
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlencode
@@ -22,6 +23,7 @@ from local.identity.queue_sas import PARAMETERS, DelegationKey, SasError, by_acc
 from local.identity.server import LoopbackServer
 from local.identity.tokens import STORAGE, TokenError, read
 
+_log = logging.getLogger(__name__)
 _LONGEST_KEY = timedelta(days=7)
 # Of one connection, not of the message.
 _HOP = frozenset({"host", "connection", "keep-alive", "transfer-encoding", "content-length", "upgrade"})
@@ -77,6 +79,7 @@ class DelegatedQueues:
         who = read(request.headers.get("Authorization", ""), STORAGE)
         start, expiry = _times(await request.read())
         key = DelegationKey(who.object_id, who.tenant_id, start, expiry, request.headers.get("x-ms-version", ""))
+        _log.info("a user-delegation key for queues, until %s", expiry)
         said = {
             "SignedOid": key.object_id,
             "SignedTid": key.tenant_id,
