@@ -4,8 +4,10 @@ import secrets
 import time
 from typing import Any
 
+from azure.core.exceptions import ResourceExistsError
+
 from activities.settings import settings
-from activities.storage import data_account, system_account
+from activities.storage import JSON, data_account, system_account
 from contracts import layout
 from contracts.job import StartInput
 from contracts.messages import GPU_RESULTS_QUEUE, GPU_TASKS_QUEUE, GpuTask
@@ -23,9 +25,8 @@ def read_start(job: str) -> StartInput:
 
 
 def identity(task: TaskRef) -> TaskIdentity:
-    """Who the task is. Submitted twice, it keeps its token: the first may be running already."""
-    token = token_of(RunRef.of(task), task.task) or secrets.token_hex(16)
-    about: dict[str, Any] = task.about() | {"token": token}
+    """Who the task is, with a token of its own."""
+    about: dict[str, Any] = task.about() | {"token": secrets.token_hex(16)}
     return TaskIdentity(**about, submitted_at=time.time())
 
 
@@ -60,14 +61,32 @@ def destinations(task: TaskRef, container: str, output: str, permission: str = "
 def hand_over(task: TaskRef, spec: AnySpec) -> bool:
     """Write the spec and put its message on `gpu-tasks`. Twice is harmless: the Batch task has one id.
 
-    False, and nothing is left, where the run was ended meanwhile: its clean-up may have been before the spec was there.
+    False, and nothing is left, where the run has ended: its clean-up may have been before the spec was there.
     """
     system = system_account()
-    blob, token = layout.spec_blob(task.job, task.task, task.run), spec.identity.token
-    assert token is not None
-    system.write_json(layout.JOBS, blob, spec, {"token": token})
+    _write_spec(task, spec)
     if has_ended(task.job, task.run):
-        system.delete_prefix(layout.JOBS, blob)
+        system.delete_prefix(layout.JOBS, layout.spec_blob(task.job, task.task, task.run))
         return False
     system.send(GPU_TASKS_QUEUE, GpuTask(**task.about(), run=task.run))
     return True
+
+
+def _write_spec(task: TaskRef, spec: AnySpec) -> None:
+    """A task that is submitted twice keeps its token, since the first may be running already; its SAS are new."""
+    blob = layout.spec_blob(task.job, task.task, task.run)
+    try:
+        _put_spec(blob, spec, overwrite=False)
+    except ResourceExistsError:
+        token = token_of(RunRef.of(task), task.task)
+        if token is not None:
+            spec = spec.model_copy(update={"identity": spec.identity.model_copy(update={"token": token})})
+        _put_spec(blob, spec, overwrite=True)
+
+
+def _put_spec(blob: str, spec: AnySpec, *, overwrite: bool) -> None:
+    assert spec.identity.token is not None
+    metadata = {"token": spec.identity.token}
+    system_account().container(layout.JOBS).upload_blob(
+        blob, spec.to_json().encode(), overwrite=overwrite, content_settings=JSON, metadata=metadata
+    )

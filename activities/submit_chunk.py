@@ -25,11 +25,12 @@ def submit_chunk(task: TaskRef) -> Submitted:
         JobRefused: the model it needs is gone, or the result it reuses.
     """
     assert task.chunk is not None
-    if gpu_tasks.has_ended(task.job, task.run):
-        return Submitted(state="ended")
     start, plan = job_files.read_start(task.job, task.run), job_files.read_plan(task.job, task.run)
     chunk = plan.chunks[task.chunk]
     span = task.piece or (chunk.first, chunk.last)
+    # Of a first attempt nothing can be finished, and handing it over asks the same.
+    if (chunk.reuse or not _is_first(task)) and gpu_tasks.has_ended(task.job, task.run):
+        return Submitted(state="ended")
     if chunk.reuse:
         return _finished(span, [_reused(task.job, chunk)])
     if not _is_first(task):

@@ -23,12 +23,14 @@ INTERVAL_SECONDS = 2.0
 class Progress:
     """`advance` counts frames, `show` says anything else; a thread writes what was last said.
 
-    Use as a context manager: leaving it writes the last word.
+    Use as a context manager: leaving it writes the last word, unless `last_word` says that whoever reads it will know
+    better by then.
     """
 
-    def __init__(self, url: str, interval: float = INTERVAL_SECONDS) -> None:
+    def __init__(self, url: str, interval: float = INTERVAL_SECONDS, *, last_word: bool = True) -> None:
         self._url = url
         self._interval = interval
+        self._last_word = last_word
         self._done = 0
         self._shown: Mapping[str, str] = {}
         self._written: Mapping[str, str] = {}
@@ -56,7 +58,8 @@ class Progress:
     def _run(self) -> None:
         while not self._stop.wait(self._interval):
             self._write()
-        self._write()
+        if self._last_word:
+            self._write()
 
     def _write(self) -> None:
         shown = self._shown

@@ -70,7 +70,8 @@ def write_segment(spec: ScoreSpec, path: Path, timings: Timings, scorer: Scorer)
     """
     source = RangedReader(blobs.range_reader(spec.source), spec.source.size, name=blobs.label(spec.source.url))
     frames = ChunkFrames(spec, source, output_size(spec.index, spec.options.max_dimension))
-    with Progress(spec.to.progress) as progress:
+    # The app counts the frames of a segment once it is there: a last word of them would be a request for nothing.
+    with Progress(spec.to.progress, last_word=False) as progress:
         encoding = Encoding(spec, path, timings, progress)
         timings.pipeline = run_chunk(frames, scorer, encoding)
     readers = frames.readers

@@ -10,7 +10,7 @@ from activities.end_run import mark_ended
 from contracts import layout
 from contracts.frame_times import FrameTimes
 from contracts.messages import GPU_RESULTS_QUEUE, GPU_TASKS_QUEUE
-from contracts.steps import EndInput, TaskRef
+from contracts.steps import EndInput, RunRef, TaskRef
 from contracts.task_spec import ScorerOptions, ScoreSpec, SourceRef
 from contracts.video_index import VideoIndex
 from tests.azurite import Azurite
@@ -83,3 +83,13 @@ def test_a_run_that_was_ended_meanwhile_gets_no_task_and_keeps_no_spec(task: Tas
     assert not gpu_tasks.hand_over(task, spec)
     assert names(layout.JOBS, layout.spec_prefix(task.job)) == []
     assert waiting() == before
+
+
+def test_a_task_that_is_submitted_twice_keeps_its_token_and_gets_new_urls(task: TaskRef) -> None:
+    first, second = spec_of(task), spec_of(task).model_copy(update={"first": 1})
+    assert first.identity.token != second.identity.token
+    assert gpu_tasks.hand_over(task, first)
+    assert gpu_tasks.hand_over(task, second)
+    written = storage.system_account().read_json(layout.JOBS, layout.spec_blob(task.job, task.task, 1), ScoreSpec)
+    assert (written.first, written.identity.token) == (1, first.identity.token)
+    assert gpu_tasks.token_of(RunRef.of(task), task.task) == first.identity.token

@@ -54,7 +54,7 @@ def test_what_is_no_count_counts_for_nothing(said: str) -> None:
     assert measure_progress(RunRef(job="odd", run=1)).frames == 0
 
 
-def test_recorded_chunks_and_their_seconds_are_counted_and_pieces_only_by_their_seconds() -> None:
+def test_recorded_chunks_frames_and_seconds_are_counted_and_a_piece_is_no_chunk() -> None:
     result = GpuResult(
         job="done", task="c00000-a1", attempt=1, instance_id="i", outcome="succeeded", seconds=StageSeconds(total=1.5)
     )
@@ -73,6 +73,6 @@ def test_recorded_chunks_and_their_seconds_are_counted_and_pieces_only_by_their_
         )
         record("done", outcome, said)
     measured = measure_progress(RunRef(job="done", run=1))
-    assert (measured.frames, measured.chunks, measured.seconds) == (0, 2, 3.0)
+    assert (measured.frames, measured.chunks, measured.seconds) == (15, 2, 3.0)
     again = measure_progress(RunRef(job="done", run=2))  # which has spent nothing on them
-    assert (again.chunks, again.seconds) == (2, 0.0)
+    assert (again.frames, again.chunks, again.seconds) == (15, 2, 0.0)

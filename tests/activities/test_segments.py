@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from azure.storage.blob import BlobServiceClient
 
-from activities import storage
+from activities import segments, storage
 from activities.refusal import JobRefused
 from activities.segments import Work, WrongSegment, find_outcomes, read_outcome, read_outcomes, record
 from activities.stitch_video import stitch_video
@@ -125,6 +125,22 @@ def test_a_file_that_is_no_video_is_refused(job: str) -> None:
     storage.system_account().write_text(layout.JOBS, name, "not a video")
     with pytest.raises(WrongSegment, match="not a segment"):
         read_outcome(job, Work.of(CHUNKS[0], None), name)
+
+
+def test_a_segment_of_no_bytes_is_refused(job: str) -> None:
+    name = layout.segment_blob(job, "c00000-a1", 1)
+    storage.system_account().write_text(layout.JOBS, name, "")
+    with pytest.raises(WrongSegment, match="is empty"):
+        read_outcome(job, Work.of(CHUNKS[0], None), name)
+
+
+def test_a_segment_of_several_reads_is_checked_to_its_end(
+    job: str, index: VideoIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "FIRST_BYTES", 100)
+    name = put(job, index, tmp_path, "c00001-a1", 8, 19)
+    outcome = read_outcome(job, Work.of(CHUNKS[1], None), name)
+    assert (outcome.first, outcome.last, outcome.segment_bytes) == (8, 19, (tmp_path / "c00001-a1.mp4").stat().st_size)
 
 
 def test_work_of_another_attempt_is_found_past_one_that_went_wrong(job: str, index: VideoIndex, tmp_path: Path) -> None:

@@ -27,3 +27,10 @@ def test_a_count_that_cannot_be_written_is_logged_and_no_more(
 
     assert "progress (5 frames) could not be written" in caplog.text
     assert not storage.exists("progress-2")
+
+
+def test_without_a_last_word_nothing_is_written_at_the_end(storage: Storage) -> None:
+    with Progress(storage.url("progress-3", "cw"), last_word=False) as progress:
+        progress.advance(7)
+
+    assert not storage.exists("progress-3")
