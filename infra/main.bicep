@@ -69,8 +69,17 @@ param pause string = 'none'
 @maxValue(16)
 param slotsPerNode int = 1
 
-@description('Price of a node for an hour, for estimates of cost and max_cost.')
+@description('Price of a dedicated node for an hour: what costs and max_cost are counted with. 0: not known.')
 param nodePricePerHour string = '0'
+
+@description('Price of a spot node for an hour, for quotes. 0: not known. With spot=false it does not count.')
+param spotPricePerHour string = '0'
+
+@description('What prices are in, such as EUR.')
+param priceCurrency string = ''
+
+@description('Seconds until an empty pool has its first node, for quotes. 0: not known. With minNodes it does not count.')
+param nodeBootSeconds string = '0'
 
 @description('Further settings of docs/settings.md, by name.')
 param settings object = {}
@@ -336,6 +345,9 @@ module functionApp 'modules/function_app.bicep' = {
     settings: union(
       {
         NODE_PRICE_PER_HOUR: nodePricePerHour
+        SPOT_PRICE_PER_HOUR: spot ? spotPricePerHour : '0'
+        PRICE_CURRENCY: priceCurrency
+        NODE_BOOT_SECONDS: minNodes > 0 ? '0' : nodeBootSeconds
       },
       settings,
       {

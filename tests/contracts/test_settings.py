@@ -42,6 +42,11 @@ def test_a_task_has_at_least_one_worker_and_no_more_than_a_machine_can_have(valu
         Settings.from_environ({"BATCH_ENDPOINT": "b", "WORKERS_PER_TASK": value})
 
 
+def test_a_spot_price_alone_is_told_at_once() -> None:
+    with pytest.raises(SettingsError, match=r"SPOT_PRICE_PER_HOUR is 0.5 and NODE_PRICE_PER_HOUR 0; .*set both"):
+        Settings.from_environ({"BATCH_ENDPOINT": "b", "SPOT_PRICE_PER_HOUR": "0.5"})
+
+
 @pytest.mark.parametrize(("name", "value"), [("FIT_FEATURES", "vgg16"), ("FIT_MAX_SECONDS", "0")])
 def test_a_fit_that_cannot_be_is_told_at_once(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=rf"{name} is .*{value}"):

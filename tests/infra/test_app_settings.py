@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,6 +68,23 @@ def test_closed_doors_are_those_that_start_work(pause: str) -> None:
     assert closed == {"on_video_uploaded", "start_job", "retry_job"}
     assert closed <= functions.keys()
     assert "blob_trigger" in functions["on_video_uploaded"]
+
+
+def test_quotes_know_of_spot_prices_and_boots_only_where_there_are_any() -> None:
+    prices = {"nodePricePerHour": "2", "spotPricePerHour": "0.5", "priceCurrency": "EUR", "nodeBootSeconds": "480"}
+
+    def known(**more: Any) -> tuple[float, float, str, float]:
+        found = Settings.from_environ(azure(**prices, **more).one("Microsoft.Web/sites/config").body["properties"])
+        return (
+            found.node_price_per_hour,
+            found.spot_price_per_hour,
+            found.price_currency,
+            found.node_boot_seconds,
+        )
+
+    assert known() == (2.0, 0.5, "EUR", 480.0)
+    assert known(spot=False) == (2.0, 0.0, "EUR", 480.0)
+    assert known(minNodes=1) == (2.0, 0.5, "EUR", 0.0)
 
 
 class _Frozen(dict[str, str]):
