@@ -12,7 +12,7 @@ from tests.identity.deployed_stack import DeployedStack, without_azure
 from tests.infra.deployments import app_settings
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedStack]:
     """The app with exactly the settings that infra/ emits; only their addresses are this machine's."""
     with DeployedStack(tmp_path_factory.mktemp("deployed"), app_settings()) as running:
