@@ -4,10 +4,13 @@ import azure.durable_functions as df
 
 from activities.blueprint import bp as activities
 from orchestrations.blueprint import bp as orchestrations
+from telemetry import log_fields
 from triggers.deadletter_api import bp as deadletter_api
 from triggers.gpu_queues import bp as gpu_queues
 from triggers.http_api import bp as http_api
 from triggers.uploads import bp as uploads
+
+log_fields.install()
 
 app = df.DFApp()
 

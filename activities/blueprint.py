@@ -10,14 +10,18 @@ own, do without them.
 
 import importlib
 import logging
+from contextlib import nullcontext
 from typing import Any
 
 import azure.durable_functions as df
 
 from activities.refusal import JobRefused
+from activities.tracing import parent_of
 from contracts.job import StartInput
 from contracts.model import Contract
 from contracts.steps import Burial, Check, EndInput, PublishInput, Refused, RunRef, StitchTaskRef, TaskRef
+from telemetry.log_fields import about
+from telemetry.spans import span
 
 log = logging.getLogger(__name__)
 bp = df.Blueprint()
@@ -41,11 +45,13 @@ def activity[I: Contract](name: str, takes: type[I], *, needs_client: bool = Fal
 
 def _answer(name: str, *given: Any) -> dict:
     function = getattr(importlib.import_module(f"activities.{name}"), name)
-    try:
-        return function(*given).model_dump(mode="json")
-    except JobRefused as refusal:
-        log.warning("%s refused: %s", name, refusal)
-        return Refused(refused=str(refusal)).model_dump(mode="json")
+    parent = parent_of(name, given[0])
+    with about(given[0]), span(name, parent) if parent else nullcontext():
+        try:
+            return function(*given).model_dump(mode="json")
+        except JobRefused as refusal:
+            log.warning("%s refused: %s", name, refusal)
+            return Refused(refused=str(refusal)).model_dump(mode="json")
 
 
 activity("probe_video", StartInput)
@@ -68,3 +74,4 @@ activity("publish_stitched", StitchTaskRef)
 activity("publish", PublishInput)
 activity("end_run", EndInput)
 activity("check_run", RunRef, needs_client=True)
+activity("record_run", RunRef, needs_client=True)

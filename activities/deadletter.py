@@ -9,6 +9,7 @@ from activities.storage import system_account
 from contracts import layout
 from contracts.deadletter import DeadLetter
 from contracts.messages import GPU_RESULTS_QUEUE, GPU_TASKS_QUEUE
+from telemetry import metrics
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ def keep(letter: DeadLetter) -> str:
     kept = letter.model_copy(update={"reason": printable(letter.reason), "first_failed": first})
     system_account().write_json(layout.DEADLETTER, name, kept)
     log.error("dead letter %s/%s: %s", layout.DEADLETTER, name, kept.reason)
+    metrics.record("atelier.deadletters", 1, queue=letter.queue)
     return name
 
 

@@ -4,6 +4,8 @@ It may be called for one run any number of times, by the workflow, the door that
 outcome stands, figures never shrink, and each call cleans up what has appeared since.
 """
 
+import logging
+
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import ContainerClient
@@ -17,6 +19,10 @@ from contracts.job import StartInput
 from contracts.model import canonical_json
 from contracts.plan import node_cost
 from contracts.steps import Ended, EndInput, RunEnd, RunRef
+from telemetry.log_fields import about
+from telemetry.redact import redact
+
+log = logging.getLogger(__name__)
 
 
 def end_run(end: EndInput) -> Ended:
@@ -55,6 +61,12 @@ def mark_ended(end: EndInput) -> tuple[RunEnd, bool]:
         )
     except ResourceExistsError:
         return system_account().read_json(layout.JOBS, layout.ended_blob(end.job, end.run), RunEnd), False
+    with about(end):
+        # Once a run, and never by a replay: alerts look for these words.
+        if end.outcome == "failed":
+            log.error("job %s failed: %s", end.job, redact(end.reason or "it did not say why"))
+        else:
+            log.info("job %s %s", end.job, end.outcome)
     return ended, True
 
 

@@ -13,6 +13,7 @@ from contracts.job import StartInput
 from contracts.messages import GPU_RESULTS_QUEUE, GPU_TASKS_QUEUE, GpuTask
 from contracts.steps import RunRef, TaskRef
 from contracts.task_spec import AnySpec, Destinations, SourceRef, TaskIdentity
+from telemetry.ids import RunSpans
 
 
 def has_ended(job: str, run: int) -> bool:
@@ -27,7 +28,7 @@ def read_start(job: str) -> StartInput:
 def identity(task: TaskRef) -> TaskIdentity:
     """Who the task is, with a token of its own."""
     about: dict[str, Any] = task.about() | {"token": secrets.token_hex(16)}
-    return TaskIdentity(**about, submitted_at=time.time())
+    return TaskIdentity(**about, submitted_at=time.time(), traceparent=_traceparent(task))
 
 
 def token_of(run: RunRef, task: str) -> str | None:
@@ -68,7 +69,7 @@ def hand_over(task: TaskRef, spec: AnySpec) -> bool:
     if has_ended(task.job, task.run):
         system.delete_prefix(layout.JOBS, layout.spec_blob(task.job, task.task, task.run))
         return False
-    system.send(GPU_TASKS_QUEUE, GpuTask(**task.about(), run=task.run))
+    system.send(GPU_TASKS_QUEUE, GpuTask(**task.about(), run=task.run, traceparent=_traceparent(task)))
     return True
 
 
@@ -90,3 +91,7 @@ def _put_spec(blob: str, spec: AnySpec, *, overwrite: bool) -> None:
     system_account().container(layout.JOBS).upload_blob(
         blob, spec.to_json().encode(), overwrite=overwrite, content_settings=JSON, metadata=metadata
     )
+
+
+def _traceparent(task: TaskRef) -> str:
+    return RunSpans(task.job, task.run).task(task.task).traceparent

@@ -176,6 +176,16 @@ def progress_blob(job: str, task: str) -> str:
     return f"{job}/progress/{task}"
 
 
+def log_prefix(job: str) -> str:
+    """All that a job's runs leave in container `logs`."""
+    return f"{job}/"
+
+
+def summary_blob(job: str, run: int) -> str:
+    """Beside the logs of a run's tasks: one row for each, with its times."""
+    return f"{job}/summary-r{run}.csv"
+
+
 def log_blob(job: str, task: str, run: int) -> str:
     return f"{job}/{task}-r{run}.log"
 

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field
 
 from contracts.fit import FitProgress
 from contracts.frame_runs import FrameRun
-from contracts.model import SCHEMA_VERSION, BatchId, Contract, SchemaVersion, Sha256
+from contracts.model import SCHEMA_VERSION, BatchId, Contract, SchemaVersion, Sha256, TraceParent
 
 GPU_TASKS_QUEUE = "gpu-tasks"
 GPU_RESULTS_QUEUE = "gpu-results"
@@ -51,6 +51,7 @@ class GpuTask(AboutTask):
     version: SchemaVersion = SCHEMA_VERSION
     run: int = Field(default=1, ge=1)
     chunk: ChunkNumber | None = None
+    traceparent: TraceParent | None = None
 
 
 class StageSeconds(Contract):
@@ -95,3 +96,4 @@ class GpuResult(AboutTask):
     device: str = ""
     peak_memory_bytes: int = Field(default=0, ge=0)
     fit: FitProgress | None = None
+    traceparent: str | None = Field(default=None, max_length=256)

@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 BatchId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
+# W3C Trace Context, version 00: trace id, id of the span that is the parent of what follows, flags.
+TraceParent = Annotated[str, StringConstraints(pattern=r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")]
+
 SchemaVersion = Literal[1]
 SCHEMA_VERSION: SchemaVersion = 1
 

@@ -127,6 +127,11 @@ class Settings:
     guard_seconds: float = _setting(
         "GUARD_SECONDS", 5.0, "Seconds between looks for a job that was terminated from outside"
     )
+    telemetry_folder: str = _setting(
+        "TELEMETRY_FOLDER",
+        "",
+        "Folder that traces and metrics are written to as OTLP JSON lines; empty: none. See docs/observe.md",
+    )
     fit_features: str = _setting(
         "FIT_FEATURES",
         "squeezenet",

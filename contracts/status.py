@@ -23,10 +23,12 @@ class JobStatus(Contract):
 
     `bad_frames` counts frames that were held or passed through; `bad_runs` names the first runs of them.
     `fit` is there while, and after, a style is fitted for the job. `makespan`, once it has finished, says how long
-    scoring took and how long it was expected to take.
+    scoring took and how long it was expected to take. `began` is when each phase did, in Unix seconds by the
+    workflow's clock.
     """
 
     phase: Phase = "starting"
+    began: dict[Phase, float] = Field(default_factory=dict[Phase, float])
     video: str | None
     style: str | None = None
     chunks: int = 0

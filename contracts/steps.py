@@ -180,6 +180,12 @@ class Ended(RunRef):
     cost: float = 0.0
 
 
+class Recorded(RunRef):
+    """Result of `record_run`: `tasks` of the run are in its summary; None where it was written before."""
+
+    tasks: int | None
+
+
 class ChunkReport(BadCount):
     """What a chunk's sub-orchestration returns; a group's is the sum of its chunks'. Seconds are of GPU tasks."""
 

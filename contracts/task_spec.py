@@ -10,7 +10,7 @@ from pydantic import Field, TypeAdapter
 
 from contracts.frame_runs import FrameRun
 from contracts.messages import AboutTask
-from contracts.model import SCHEMA_VERSION, Contract, SchemaVersion, Sha256
+from contracts.model import SCHEMA_VERSION, Contract, SchemaVersion, Sha256, TraceParent
 from contracts.video_index import VideoIndex
 
 SPEC_URL_VARIABLE = "ATELIER_TASK_SPEC_URL"
@@ -53,10 +53,12 @@ class SourceRef(Contract):
 class TaskIdentity(AboutTask):
     """Who a task is, for its messages and its log.
 
-    `submitted_at` (Unix seconds, by the app's clock) tells the task how long it waited for a node.
+    `submitted_at` (Unix seconds, by the app's clock) tells the task how long it waited for a node. `traceparent` is
+    the task's own span, and comes back with its result.
     """
 
     submitted_at: float | None = None
+    traceparent: TraceParent | None = None
 
 
 class Destinations(Contract):

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from time import perf_counter
 
 from contracts import frame_runs
 from contracts.frame_runs import FrameRun
@@ -73,7 +74,8 @@ def write_segment(spec: ScoreSpec, path: Path, timings: Timings, scorer: Scorer)
     # The app counts the frames of a segment once it is there: a last word of them would be a request for nothing.
     with Progress(spec.to.progress, last_word=False) as progress:
         encoding = Encoding(spec, path, timings, progress)
-        timings.pipeline = run_chunk(frames, scorer, encoding)
+        begun = perf_counter()
+        timings.pipelined(begun, run_chunk(frames, scorer, encoding))
     readers = frames.readers
     timings.downloaded(sum(reader.seconds for reader in readers))
     log.info(

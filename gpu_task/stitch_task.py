@@ -53,9 +53,10 @@ def _stitch(spec: StitchSpec, folder: Path, timings: Timings) -> Finished:
         finished = stitch_stored(segments, source, spec.index, folder / "video.mp4")
     except MediaError as error:
         raise CannotStitchError(str(error)) from error
-    waited = finished.waited + source.seconds
+    waited, ended = finished.waited + source.seconds, perf_counter()
     timings.add("download", waited)
-    timings.add("encode", max(0.0, perf_counter() - began - waited))
+    timings.add("encode", max(0.0, ended - began - waited))
+    timings.lasted("stitch", began, ended)
     return finished
 
 

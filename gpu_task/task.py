@@ -8,6 +8,7 @@ from typing import Any
 from azure.core.exceptions import AzureError
 
 from contracts.messages import GpuResult
+from contracts.task_record import RECORD_METADATA_KEY
 from contracts.task_spec import AnySpec, FitSpec, ScoreSpec, StitchSpec
 from gpu_task import blobs, failures, outcome
 from gpu_task.machine import Machine
@@ -34,7 +35,13 @@ def run(spec: AnySpec, folder: Path, timings: Timings) -> GpuResult:
             found["frames"] = (written.frames,)
         if written.fitted:
             found["fit"] = written.fitted
-    return GpuResult(**identity.about(), **found, seconds=timings.seconds(), **dataclasses.asdict(machine))
+    return GpuResult(
+        **identity.about(),
+        **found,
+        seconds=timings.seconds(),
+        **dataclasses.asdict(machine),
+        traceparent=identity.traceparent,
+    )
 
 
 def _do(spec: AnySpec, folder: Path, timings: Timings, machine: Machine) -> outcome.Written:
@@ -72,17 +79,15 @@ def leave_records(spec: AnySpec, result: GpuResult, timings: Timings, log_file: 
         "peak_memory_bytes": result.peak_memory_bytes,
         "result": result.model_dump(mode="json", exclude={"token"}),
     }
+    text = timings.to_json(**spec.identity.model_dump(exclude={"token"}), **facts)
+    record = {RECORD_METADATA_KEY: timings.record(spec.identity, result).to_json()}
     records = (
-        (
-            spec.to.timings,
-            "application/json",
-            timings.to_json(**spec.identity.model_dump(exclude={"token"}), **facts).encode(),
-        ),
-        (spec.to.log, "text/plain; charset=utf-8", log_file.read_bytes()),
+        (spec.to.timings, "application/json", text.encode(), record),
+        (spec.to.log, "text/plain; charset=utf-8", log_file.read_bytes(), None),
     )
-    for url, content_type, data in records:
+    for url, content_type, data, metadata in records:
         try:
-            blobs.put(url, data, content_type)
+            blobs.put(url, data, content_type, metadata)
         except AzureError as error:
             log.warning("%s could not be written: %s", blobs.label(url), error)
 

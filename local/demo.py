@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -27,6 +28,8 @@ DEFAULT_STYLE = "starry-night"
 # Azurite, the Functions host and the Batch service start in seconds; a cold disk may take minutes to load Python.
 START_SECONDS = 300
 STOP_SECONDS = 60
+TRACES = STATE / "telemetry" / "traces.jsonl"
+TRACE_SECONDS = 30
 
 
 class DemoError(LocalStackError):
@@ -101,6 +104,8 @@ def _demo(video: Path | None, style: str, out: Path) -> None:
         _say(f"Submitting {_shown(video)} in the style {style}")
         with stages.time("upload, score, download"):
             report = _submit(video.resolve(), style, out)
+        with stages.time("write the trace"):
+            _await_trace(report["job"])
     finally:
         with stages.time("stop the stack"):
             _stop_stack(stack)
@@ -118,7 +123,7 @@ def _empty(out: Path) -> None:
 
 def _start_stack() -> subprocess.Popen[str]:
     """`python -m local up`, once it has said that it is up. In a session of its own: Ctrl-C reaches it through us."""
-    command = [sys.executable, "-m", "local", "up", "--state", str(STATE)]
+    command = [sys.executable, "-m", "local", "up", "--state", str(STATE), "--set", "GUARD_SECONDS=1"]
     with (STATE / "up.log").open("w") as log:
         stack = subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
@@ -177,6 +182,16 @@ def _submit(video: Path, style: str, out: Path) -> dict[str, Any]:
     return report
 
 
+def _await_trace(job: str) -> None:
+    """A job's trace is written soon after its end, and nobody but we would stop the stack that soon."""
+    deadline = time.monotonic() + TRACE_SECONDS
+    while not (TRACES.exists() and re.search(rf'"name":"job"[^\n]*"{job}"', TRACES.read_text())):
+        if time.monotonic() > deadline:
+            print(f"the job's trace was not written within {TRACE_SECONDS} s", file=sys.stderr)
+            return
+        time.sleep(0.2)
+
+
 def _check(video: Path, out: Path, style: str) -> str:
     """Decode the result and hold it against the ledger and the source; leave before-after.png. A sentence of praise.
 
@@ -211,6 +226,7 @@ def _summarise(out: Path, report: dict[str, Any], verdict: str, stages: Stages) 
     for name in ("video.mp4", "before-after.png", "ledger.json", "provenance.json"):
         print(f"  {_shown(out / name)}")
     print(f"\nThe stack's state and logs: {_shown(STATE)}")
+    print(f"As a picture: python -m scripts.timeline {_shown(TRACES)} {_shown(out / 'timeline.png')}")
 
 
 def _say(text: str) -> None:

@@ -98,7 +98,8 @@ class Stack:
         ports = self._choose_ports(folder)
         await self._start_azurite(program, folder, ports)
         batch = await self._start_batch(folder, ports["batch"])
-        self._export(self._app_settings(batch) | self._settings.extra)
+        telemetry = {"TELEMETRY_FOLDER": str(folder.path / "telemetry")}
+        self._export(self._app_settings(batch) | telemetry | self._settings.extra)
         await self._start_host(folder, ports["functions"])
         self.endpoints = self._endpoints(batch)
         folder.write(folder.endpoints.name, self._published())

@@ -1,7 +1,7 @@
 """Orchestration `guard_run`: watches one run of a job from beside it, and cleans up when it is over.
 
 Terminating an orchestration runs none of its code, so without a guard nobody would end its Batch tasks. The guard
-outlives the run it watches, whatever ended it, and then ends itself.
+outlives the run it watches, whatever ended it, has it written down, and then ends itself.
 """
 
 from datetime import timedelta
@@ -9,7 +9,7 @@ from typing import Any
 
 from durabletask.task import OrchestrationContext
 
-from contracts.steps import Ended, EndInput, GuardInput, RunEnd, RunRef, RunState
+from contracts.steps import Ended, EndInput, GuardInput, Recorded, RunEnd, RunRef, RunState
 from orchestrations.calling import JobFailed, Step, call
 
 # Every dispatch replays the history: after so many looks (three events each) it starts afresh.
@@ -34,6 +34,9 @@ def guard_run(ctx: OrchestrationContext, payload: dict[str, Any]) -> Step[None]:
             # A task that uploaded in the very moment it was ended must not leave its blob behind.
             yield ctx.create_timer(timedelta(seconds=guard.seconds))
             yield from _end(ctx, run, state.end)
+        if state.end is not None:
+            # Nobody waits for this, and all else is done: should it fail, the guard does too, and says why.
+            yield from call(ctx, "record_run", run, Recorded)
         return
     ctx.continue_as_new(payload)
 

@@ -1,7 +1,7 @@
 """The job's custom status: what `GET /api/jobs/<job>` and the Durable status API show."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from durabletask.task import OrchestrationContext
 
@@ -135,5 +135,13 @@ class StatusBoard:
         return round(max(0.0, min(left, limit - elapsed)), 1)
 
     def _show(self, **changes: object) -> None:
+        phase = changes.get("phase")
+        if phase is not None:
+            changes["began"] = {**self._status.began, phase: _unix_seconds(self._ctx.current_utc_datetime)}
         self._status = self._status.model_copy(update=changes)
         self._ctx.set_custom_status(self._status.model_dump(mode="json"))
+
+
+def _unix_seconds(utc: datetime) -> float:
+    """`utc` is without a zone, as durabletask has it, or with one."""
+    return round((utc if utc.tzinfo else utc.replace(tzinfo=UTC)).timestamp(), 3)

@@ -11,8 +11,20 @@ ROOT = Path(__file__).parents[1]
 APP = ("function_app", "triggers", "orchestrations", "activities")
 
 FORBIDDEN = {
-    "function_app": ("torch", "torchvision", "gpu_task", "client", "local"),
-    "gpu_task.task": ("azure.functions", "azure.durable_functions", "durabletask", "client", "local", *APP),
+    "function_app": (
+        *("torch", "torchvision", "gpu_task", "client", "local"),
+        *("opentelemetry.sdk", "opentelemetry.exporter", "azure.monitor"),
+    ),
+    "gpu_task.task": (
+        "telemetry",
+        "opentelemetry",
+        "azure.functions",
+        "azure.durable_functions",
+        "durabletask",
+        "client",
+        "local",
+        *APP,
+    ),
     "client.commands": (
         "azure.functions",
         "azure.batch",
@@ -24,6 +36,8 @@ FORBIDDEN = {
         "local",
         *APP,
     ),
+    # OpenTelemetry's SDK and its exporters come with the first span that goes anywhere.
+    "telemetry.spans, telemetry.metrics, telemetry.ids, telemetry.log_fields": ("opentelemetry", "azure", *APP),
     "media": ("azure", "torch", "gpu_task", "client", "local", *APP),
 }
 

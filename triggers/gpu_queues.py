@@ -24,6 +24,9 @@ from activities.storage import system_account
 from contracts import layout
 from contracts.deadletter import DeadLetter, Failures
 from contracts.messages import FINISHED_EVENT, GPU_RESULTS_QUEUE, GPU_TASKS_QUEUE, AboutTask, GpuResult, GpuTask
+from telemetry.ids import RunSpans, SpanRef
+from telemetry.log_fields import about
+from telemetry.spans import span
 from triggers import gpu_messages
 from triggers.gpu_messages import NotAMessage
 
@@ -40,6 +43,11 @@ def on_gpu_task(message: func.QueueMessage) -> None:
     task = _read(GPU_TASKS_QUEUE, message, GpuTask)
     if task is None:
         return
+    with about(task), span("submit to Batch", _span_of(task)):
+        _submit(task)
+
+
+def _submit(task: GpuTask) -> None:
     url = system_account().blob_sas_url(
         layout.JOBS, layout.spec_blob(task.job, task.task, task.run), "r", settings().sas_hours
     )
@@ -58,7 +66,8 @@ def on_gpu_result(message: func.QueueMessage, client: df.SyncDurableFunctionsCli
     """Tell the chunk's orchestration how its task ended."""
     result = _read(GPU_RESULTS_QUEUE, message, GpuResult)
     if result is not None:
-        _tell(client, result)
+        with about(result), span("result", _span_of(result), **{"atelier.outcome": result.outcome}):
+            _tell(client, result)
 
 
 @bp.function_name("on_gpu_task_poison")
@@ -111,6 +120,12 @@ def _read[T: AboutTask](queue: str, message: func.QueueMessage, kind: type[T]) -
         _archive(queue, message, f"forged: this is not the token of task {about.task} of job {run.job}", about)
         return None
     return about
+
+
+def _span_of(message: GpuTask | GpuResult) -> SpanRef:
+    """The task's span, as the message has brought it; one of an earlier version brings none."""
+    run = gpu_messages.run_of(message)
+    return SpanRef.parse(message.traceparent) or RunSpans(run.job, run.run).task(message.task)
 
 
 def _archive(

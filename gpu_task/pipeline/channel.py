@@ -35,7 +35,8 @@ class Joint:
 class Channel[T]:
     """Up to `limit` items on their way between two threads, one that puts and one that takes, in order.
 
-    `starved` and `blocked` are the seconds that the taker waited for an item and the putter for room.
+    `starved` and `blocked` are the seconds that the taker waited for an item and the putter for room. `first` and
+    `last` are when the first and the last item was put, as `time.perf_counter()` has it (0.0: none was).
     """
 
     def __init__(self, joint: Joint, limit: int) -> None:
@@ -44,6 +45,7 @@ class Channel[T]:
         self.limit = limit
         self.starved = 0.0
         self.blocked = 0.0
+        self.first = self.last = 0.0
         self._joint = joint
         # One each, so that an item wakes the one thread that it is for: on a single core every other costs its turn.
         self._room, self._there = joint.condition(), joint.condition()
@@ -61,6 +63,8 @@ class Channel[T]:
                 self.blocked += self._wait(self._room, lambda: len(self._items) < self.limit)
             self._go_on()
             self._items.append(item)
+            self.last = time.perf_counter()
+            self.first = self.first or self.last
             self._there.notify()
 
     def end(self) -> None:

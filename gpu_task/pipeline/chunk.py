@@ -80,7 +80,11 @@ def run_chunk(source: FrameSource, scorer: Scorer, encoder: FrameSink) -> Pipeli
         "score": batches.starved + shown.blocked,
         "encode": shown.starved,
     }
-    return PipelineSeconds(time.perf_counter() - begun, busy, waited)
+    ended = time.perf_counter()
+    lasted = {"decode": (begun, frames.last), "score": (batches.first, shown.last), "encode": (shown.first, ended)}
+    return PipelineSeconds(
+        ended - begun, busy, waited, {name: (first - begun, last - begun) for name, (first, last) in lasted.items()}
+    )
 
 
 def _decode(source: FrameSource, frames: Channel[ChunkFrame]) -> float:

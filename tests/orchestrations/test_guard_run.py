@@ -44,9 +44,14 @@ class Hands:
         self.ended.append(payload)
         return {"job": payload["job"], "run": payload["run"]}
 
+    def record_run(self, payload: dict[str, Any]) -> dict[str, Any]:
+        assert payload == {"job": GUARD["job"], "run": GUARD["run"]}
+        self.calls["record_run"] += 1
+        return payload | {"tasks": 3}
+
 
 def watch(hands: Hands) -> OrchestrationState:
-    activities = {"check_run": hands.check_run, "end_run": hands.end_run}
+    activities = {"check_run": hands.check_run, "end_run": hands.end_run, "record_run": hands.record_run}
     with task_hub([guard_run], activities) as client:
         client.schedule_new_orchestration("guard_run", input=GUARD, instance_id="guard")
         state = client.wait_for_orchestration_completion("guard", timeout=30)
@@ -69,7 +74,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_looks_until_the_run_is_over_and_then_ends_with_it() -> None:
     hands = Hands(RUNNING, RUNNING, {"state": "over", "end": FINISHED})
     watch(hands)
-    assert hands.calls == {"check_run": 3, "end_run": 1}
+    assert hands.calls == {"check_run": 3, "end_run": 1, "record_run": 1}
     assert (hands.ended[0]["outcome"], hands.ended[0]["run"]) == ("finished", 2)
 
 
@@ -82,7 +87,7 @@ def test_a_run_that_does_not_exist_leaves_nothing_to_do() -> None:
 def test_a_run_that_was_terminated_is_cleaned_up_twice_because_a_task_may_upload_while_it_dies() -> None:
     hands = Hands(RUNNING, {"state": "terminated", "end": CANCELLED})
     watch(hands)
-    assert hands.calls == {"check_run": 2, "end_run": 2}
+    assert hands.calls == {"check_run": 2, "end_run": 2, "record_run": 1}
     ends = [(end["outcome"], end["reason"]) for end in hands.ended]
     assert ends == [("cancelled", "terminated from outside")] * 2
 
@@ -92,7 +97,7 @@ def test_a_look_that_fails_is_followed_by_another() -> None:
     broken = RuntimeError("storage is down")
     hands = Hands(broken, broken, broken, {"state": "over", "end": FINISHED})
     watch(hands)
-    assert hands.calls == {"check_run": 4, "end_run": 1}
+    assert hands.calls == {"check_run": 4, "end_run": 1, "record_run": 1}
 
 
 @pytest.mark.usefixtures("hasty")
@@ -111,10 +116,27 @@ def test_a_clean_up_that_fails_is_tried_until_it_succeeds() -> None:
 def test_it_starts_afresh_now_and_then_so_that_its_history_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guarding, "LOOKS", 3)
     hands = Hands(*[RUNNING] * 10, {"state": "over", "end": FINISHED})
-    activities = {"check_run": hands.check_run, "end_run": hands.end_run}
+    activities = {"check_run": hands.check_run, "end_run": hands.end_run, "record_run": hands.record_run}
     with task_hub([guard_run], activities) as client:
         client.schedule_new_orchestration("guard_run", input=GUARD, instance_id="guard")
         assert client.wait_for_orchestration_completion("guard", timeout=30) is not None
         looks = [e for e in client.get_orchestration_history("guard") if type(e).__name__ == "TimerFiredEvent"]
-    assert hands.calls == {"check_run": 11, "end_run": 1}
+    assert hands.calls == {"check_run": 11, "end_run": 1, "record_run": 1}
     assert len(looks) <= 3
+
+
+@pytest.mark.usefixtures("hasty")
+def test_what_cannot_be_written_down_is_said_by_a_guard_that_fails_after_its_work() -> None:
+    hands = Hands({"state": "over", "end": FINISHED})
+
+    def full(_: dict[str, Any]) -> dict[str, Any]:
+        raise OSError("no space")
+
+    activities = {"check_run": hands.check_run, "end_run": hands.end_run, "record_run": full}
+    with task_hub([guard_run], activities) as client:
+        client.schedule_new_orchestration("guard_run", input=GUARD, instance_id="guard")
+        state = client.wait_for_orchestration_completion("guard", timeout=30)
+    assert state is not None
+    assert state.failure_details is not None
+    assert "no space" in state.failure_details.message
+    assert len(hands.ended) == 1
