@@ -69,6 +69,21 @@ def end_job(batch_job: str) -> None:
             raise
 
 
+def delete_job(batch_job: str) -> bool:
+    """Delete the Batch job with its tasks and their files on nodes; False where there is none.
+
+    A job that was ended keeps its id, and takes no more tasks.
+    """
+    try:
+        client().begin_delete_job(batch_job)  # not awaited, as above
+    except ResourceNotFoundError:
+        return False
+    except HttpResponseError as error:
+        if error.status_code != 409:  # it is being deleted already
+            raise
+    return True
+
+
 def task_seconds(batch_job: str) -> float:
     """Seconds that the job's tasks have run, by Batch's own times; those that still run count until now. 0: no job."""
     listed = client().list_tasks(batch_job, select=["id", "executionInfo"])

@@ -1,4 +1,4 @@
-"""What is left of a job that is over, removed from storage: result, plan, segments, logs, dead letters, measurements.
+"""What is left of a job that is over, removed from storage and Batch.
 
 A second call removes what the first did not come to. What the job says of itself (its start) goes last, so that
 somebody can make that call. Networks stay: they are the style's, and other jobs' too.
@@ -7,6 +7,7 @@ somebody can make that call. Networks stay: they are the style's, and other jobs
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 
+from activities import batch as batch_service
 from activities.storage import data_account, system_account
 from contracts import layout
 from contracts.deadletter import DeadLetter
@@ -15,7 +16,7 @@ from contracts.purged import Purged
 
 
 def purge_job(start: StartInput, *, with_video: bool) -> Purged:
-    """Remove all blobs of the job; its video too, if that is wanted and it was not replaced since."""
+    """Remove all blobs and Batch jobs of the job; its video too, if that is wanted and it was not replaced since."""
     prefix = layout.job_prefix(start.job)
     return Purged(
         job=start.job,
@@ -24,9 +25,14 @@ def purge_job(start: StartInput, *, with_video: bool) -> Purged:
         logs=system_account().delete_prefix(layout.LOGS, prefix),
         dead_letters=_remove_dead_letters(start.job),
         measured=_remove_measured(start.job),
+        batch_jobs=sum(_is_deleted(start.job, run) for run in range(1, start.run + 1)),
         intermediates=_remove(layout.JOBS, [layout.active_blob(start.uploader, start.job)])
         + system_account().delete_prefix(layout.JOBS, prefix),
     )
+
+
+def _is_deleted(job: str, run: int) -> bool:
+    return batch_service.delete_job(layout.batch_job(job, run))
 
 
 def _remove_video(start: StartInput) -> str | None:

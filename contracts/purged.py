@@ -8,7 +8,7 @@ Count = Field(default=0, ge=0)
 
 
 class Purged(Contract):
-    """Numbers of blobs, and of orchestrations in the task hub. `video` is the job's upload, if that was removed."""
+    """Numbers of blobs, of Batch's jobs and of orchestrations. `video` is the job's upload, if that was removed."""
 
     job: str
     outputs: int = Count
@@ -16,5 +16,6 @@ class Purged(Contract):
     logs: int = Count
     dead_letters: int = Count
     measured: int = Count
+    batch_jobs: int = Count
     orchestrations: int = Count
     video: str | None = None

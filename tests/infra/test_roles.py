@@ -103,6 +103,7 @@ NEEDS = [
     Need(r"client\(\)\.get_task\(", "jobs/read", "batch"),
     Need(r"client\(\)\.list_tasks\(", "jobs/read", "batch"),
     Need(r"client\(\)\.begin_terminate_job\(", "jobs/write", "batch"),
+    Need(r"client\(\)\.begin_delete_job\(", "jobs/delete", "batch"),
     Need(r'"telemetryMode"', "metrics/write", "insights"),
 ]
 

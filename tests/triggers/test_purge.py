@@ -7,12 +7,14 @@ from typing import Any
 import azure.functions as func
 import pytest
 
+from activities import batch
 from activities.storage import data_account, system_account
 from contracts import layout
 from contracts.deadletter import DeadLetter
 from contracts.job import JobRequest, StartInput
 from tests.azurite import Azurite
-from tests.job_services import accounts_only
+from tests.job_services import services
+from tests.local.batch_service.local_batch import until
 from tests.task_hub import task_hub
 from tests.triggers.conftest import function
 
@@ -36,10 +38,10 @@ def score_chunk(ctx: Any, payload: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def hub(azurite: Azurite) -> Iterator[Any]:
+def hub(azurite: Azurite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with (
         pytest.MonkeyPatch.context() as patch,
-        accounts_only(azurite, patch),
+        services(azurite, tmp_path_factory.mktemp("batch"), patch),
         task_hub([score_video, score_chunk]) as client,
     ):
         yield client
@@ -148,6 +150,17 @@ def test_a_job_whose_history_is_lost_is_forgotten_by_what_lies_in_storage(hub: A
     assert ask(hub, begun.job)[0] == 200
     assert traces(begun.job) == set()
     assert ask(hub, begun.job)[0] == 404
+
+
+def test_the_same_work_can_be_asked_for_again(hub: Any, begun: StartInput) -> None:
+    """Batch keeps a job that was ended, and takes no more tasks for it: the next run of that name must find none."""
+    batch.create_task(layout.batch_job(begun.job, 1), "c00000-a1", "https://spec.example")
+    batch.end_job(layout.batch_job(begun.job, 1))
+    over(hub, begun)
+    assert ask(hub, begun.job)[1]["batch_jobs"] == 1
+    until(lambda: batch.find_task(layout.batch_job(begun.job, 1), "c00000-a1") is None)
+    assert batch.create_task(layout.batch_job(begun.job, 1), "c00000-a1", "https://spec.example")
+    batch.end_job(layout.batch_job(begun.job, 1))
 
 
 def test_a_call_that_broke_off_is_finished_by_the_next(hub: Any, begun: StartInput) -> None:
