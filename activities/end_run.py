@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def end_run(end: EndInput) -> Ended:
-    """Mark the run as over and end its Batch job; unless it failed, remove the intermediates too.
+    """Mark the run as over, end its Batch job, and tell the door; with `clean_up`, remove the intermediates too.
 
     A failed run keeps its finished segments: starting the job again reuses them. Logs are kept.
 
@@ -39,7 +39,8 @@ def end_run(end: EndInput) -> Ended:
         ended = _record_spent(end)
     start = system_account().find_json(layout.JOBS, layout.start_blob(end.job), StartInput)
     if start is None or start.run == end.run:
-        _remove_intermediates(end.job, keep_segments=ended.outcome == "failed")
+        if end.clean_up:
+            _remove_intermediates(end.job, keep_segments=ended.outcome == "failed")
         if start is not None:
             _tell_door(start, ended)
             if ended.outcome == "cancelled":

@@ -46,8 +46,8 @@ class Status:
 @dataclass(frozen=True)
 class FanOut:
     """A job that is over. `scoring` seconds are from the fan-out to the last verified chunk, `after` of the phases that
-    follow, `wall` all of the job's; `cpu` of all processes of the stack. `tasks` are what each task told, `told` a
-    sample of what the workflow saw."""
+    follow, `wall` all of the job's; `cpu` of all processes of the stack, until what the job left behind is removed.
+    `tasks` are what each task told, `told` a sample of what the workflow saw."""
 
     chunks: int
     wall: float
@@ -86,6 +86,7 @@ class FanOutStack:
         job = self._http.post("/api/jobs", json=request).raise_for_status().json()["id"]
         statuses = list(self._watch(job))
         wall, ended = time.monotonic() - clock, datetime.now(UTC)
+        self._await_clean_up(job)
         cpu = tree_cpu(self._process) - spent
         phases = job_phases.phases(job_phases.fetch_history(self._functions, job), began, ended)
         return FanOut(
@@ -116,6 +117,12 @@ class FanOutStack:
             time.sleep(LOOK_SECONDS)
         if state["runtimeStatus"] != "Completed":
             raise RuntimeError(f"job {job}: {state['runtimeStatus']}: {state['customStatus'].get('reason')}")
+
+    def _await_clean_up(self, job: str) -> None:
+        """Nobody waits for it, but it is part of what the job costs, and shall not be the next one's."""
+        guard = f"/runtime/webhooks/durabletask/instances/{layout.guard_instance(job, 1)}"
+        while self._http.get(guard).raise_for_status().json()["runtimeStatus"] not in OVER:
+            time.sleep(0.5)
 
     def _tasks(self, job: str) -> list[Mapping[str, Any]]:
         """Each task's own seconds, with Batch's: `queue` until Batch had it, `launch` until its program ran, `node` for

@@ -279,10 +279,14 @@ class PublishInput(RunRef):
 
 
 class EndInput(RunRef):
-    """Input of `end_run`. `reason` is None for a run that finished."""
+    """Input of `end_run`. `reason` is None for a run that finished.
+
+    `clean_up` is False where somebody waits for the run's end: its guard removes what it leaves behind.
+    """
 
     outcome: Literal["finished", "failed", "cancelled"]
     reason: str | None = None
+    clean_up: bool = True
 
 
 class RunEnd(Contract):

@@ -85,12 +85,11 @@ def _score(ctx: OrchestrationContext, start: StartInput, board: StatusBoard) -> 
 
 
 def _end(ctx: OrchestrationContext, start: StartInput, reason: str | None) -> Step[Ended]:
+    """What a finished run leaves behind is its guard's to remove: its user has the result, and need not wait for that.
+
+    A failed one is cleaned up before it says so, since it may be tried again at once.
+    """
     run = RunRef.of(start)
-    return (
-        yield from call(
-            ctx,
-            "end_run",
-            EndInput(job=run.job, run=run.run, outcome="failed" if reason else "finished", reason=reason),
-            Ended,
-        )
-    )
+    outcome = "failed" if reason else "finished"
+    end = EndInput(job=run.job, run=run.run, outcome=outcome, reason=reason, clean_up=reason is not None)
+    return (yield from call(ctx, "end_run", end, Ended))

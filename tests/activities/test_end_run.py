@@ -76,6 +76,17 @@ def test_intermediates_go_but_for_what_a_failed_run_can_use_again_and_logs_stay(
     assert len(names(layout.LOGS, f"{job}/")) == 1
 
 
+def test_a_run_whose_end_is_waited_for_leaves_the_clean_up_to_its_guard(job: str) -> None:
+    leave_intermediates(job)
+    write_start(start_of(job, uploader="u"))
+    write(layout.JOBS, layout.active_blob("u", job))
+    end_run(ending(job, "finished").model_copy(update={"clean_up": False}))
+    assert kinds(job) == {"specs", "progress", "segments", "outcomes"}
+    assert names(layout.JOBS, layout.active_blob("u", job)) == []  # its uploader may start another
+    end_run(ending(job, "finished"))
+    assert kinds(job) == set()
+
+
 def test_running_tasks_are_ended_and_what_they_cost_is_known(service: LocalBatch, job: str) -> None:
     for number in (1, 2, 3):  # two run, one waits and costs nothing
         assert batch.create_task(job, f"t{number}", "http://spec")

@@ -63,6 +63,7 @@ def test_a_finished_job_leaves_its_logs_and_no_intermediates(stack: LocalStack, 
     job = stack.submit(**identity("tidy.mp4", chunk_size=30))
     assert stack.wait(job)["runtimeStatus"] == "Completed"
 
+    wait_for(lambda: not stack.instances_under_way(job), 20)  # its guard cleans up
     logs = [name for name in stack.system_blobs("logs", f"{job}/") if "summary" not in name]  # which comes later
     assert sorted(logs) == [f"{job}/c0000{n}-a1-r1.{kind}" for n in (0, 1) for kind in ("log", "timings.json")]
     left = [name.split("/")[1] for name in stack.system_blobs("jobs", f"{job}/")]

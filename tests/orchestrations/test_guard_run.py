@@ -76,6 +76,7 @@ def test_it_looks_until_the_run_is_over_and_then_ends_with_it() -> None:
     watch(hands)
     assert hands.calls == {"check_run": 3, "end_run": 1, "record_run": 1}
     assert (hands.ended[0]["outcome"], hands.ended[0]["run"]) == ("finished", 2)
+    assert hands.ended[0]["clean_up"]  # a finished run leaves that to its guard
 
 
 def test_a_run_that_does_not_exist_leaves_nothing_to_do() -> None:

@@ -23,6 +23,7 @@ def test_a_job_is_probed_planned_scored_stitched_published_and_ended_in_that_ord
     assert order[:4] == ["probe_video", "plan_chunks", "find_model", "submit_chunk"]
     assert order[-3:] == ["stitch_video", "publish", "end_run"]
     assert hands.payloads("end_run")[0]["reason"] is None
+    assert not hands.payloads("end_run")[0]["clean_up"]  # which is the guard's
 
 
 def test_the_cost_is_that_of_all_node_seconds() -> None:
@@ -87,6 +88,7 @@ def test_a_chunk_that_keeps_failing_fails_the_job_with_its_reason_and_nothing_is
     assert status["reason"] == "3 attempts failed: the source is gone"
     assert hands.calls["stitch_video"] == hands.calls["publish"] == 0
     assert hands.payloads("end_run")[0]["reason"] == status["reason"]
+    assert hands.payloads("end_run")[0]["clean_up"]  # before somebody tries again
 
 
 def test_a_refused_video_fails_at_once_and_is_not_tried_again() -> None:
