@@ -77,11 +77,16 @@ def check_cost(
     remedy: str = "shorten the video or lower options.max_dimension",
 ) -> None:
     """The job's own cap first: its user can raise that one. `field` is what the cost is of."""
-    value = f"the expected cost of {expected:.2f}"
+    value = f"the expected cost of {_amount(expected)}"
     if max_cost is not None and expected > max_cost:
-        raise OverLimit("options.max_cost", value, f"{max_cost:.2f}", "options.max_cost", f"raise it, {remedy}")
+        raise OverLimit("options.max_cost", value, _amount(max_cost), "options.max_cost", f"raise it, {remedy}")
     if 0 < known.max_job_cost < expected:
-        raise OverLimit(field, value, f"{known.max_job_cost:.2f}", "MAX_JOB_COST", remedy)
+        raise OverLimit(field, value, _amount(known.max_job_cost), "MAX_JOB_COST", remedy)
+
+
+def _amount(money: float) -> str:
+    """Small ones with digits that tell: 1.00, 0.0042."""
+    return f"{money:.2f}" if money >= 1 else f"{money:.3g}"
 
 
 def check_jobs(active: int, known: Settings) -> None:

@@ -152,7 +152,8 @@ def test_an_empty_pools_boot_is_told_beside_the_expected_time(monkeypatch: pytes
 def test_a_painting_that_no_network_is_fitted_to_adds_its_fit_and_one_that_has_one_does_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    set_to(monkeypatch, FIT_FEATURES="patches", FIT_MAX_SECONDS="100")
+    # So many steps that no other test has fitted: how long those took would count.
+    set_to(monkeypatch, FIT_FEATURES="patches", FIT_MAX_SECONDS="100", FIT_STEPS="4321")
     sha256 = hashlib.sha256(uuid.uuid4().bytes).hexdigest()
     wanted = asked(style="mine", options={"chunk_size": 20})
     told = quote(wanted, sha256)

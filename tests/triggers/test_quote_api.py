@@ -24,7 +24,12 @@ FACTS = {"frames": 60, "width": 64, "height": 48, "seconds": 2.4, "bytes": 10_00
 
 @pytest.fixture(autouse=True)
 def settings(accounts: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name, value in {"NODE_PRICE_PER_HOUR": "2", "FIT_FEATURES": "patches", "FIT_MAX_SECONDS": "100"}.items():
+    for name, value in {
+        "NODE_PRICE_PER_HOUR": "2",
+        "FIT_FEATURES": "patches",
+        "FIT_MAX_SECONDS": "100",
+        "FIT_STEPS": "4321",
+    }.items():
         monkeypatch.setenv(name, value)
     app_settings.settings.cache_clear()
     yield
