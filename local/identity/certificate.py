@@ -16,6 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from local.ports import ADDRESS
 
+_COMMON_NAME = "Atelier's local stack"
 _LIFE = timedelta(days=90)  # made anew at every start
 # How requests (and with it Azure's synchronous clients) and OpenSSL (Python's ssl) are told whom to trust.
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
@@ -47,7 +48,7 @@ def make_certificate(folder: Path, environ: Mapping[str, str] = os.environ) -> C
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = Certificate(folder / "certificate.pem", folder / "key.pem", folder / "trusted.pem")
     key = ec.generate_private_key(ec.SECP256R1())
-    certificate = _sign(key).public_bytes(serialization.Encoding.PEM)
+    certificate = _sign(key)
     secret = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -62,8 +63,21 @@ def make_certificate(folder: Path, environ: Mapping[str, str] = os.environ) -> C
     return made
 
 
-def _sign(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Atelier's local stack")])
+def _sign(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """In PEM.
+
+    Azurite 3.37 reads a copy's source from itself, and then trusts its own certificate by a PEM that it puts together
+    in lines of 64 characters; where the last line is full it adds an empty one, and no certificate is read. So none is
+    made that would fill its last line.
+    """
+    name = _COMMON_NAME
+    while (len(made := _certificate(key, name).public_bytes(serialization.Encoding.DER)) + 2) // 3 * 4 % 64 == 0:
+        name += " "
+    return x509.load_der_x509_certificate(made).public_bytes(serialization.Encoding.PEM)
+
+
+def _certificate(key: ec.EllipticCurvePrivateKey, common_name: str) -> x509.Certificate:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     now, identifier = datetime.now(UTC), x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     names = [x509.IPAddress(ipaddress.ip_address(ADDRESS)), x509.DNSName("localhost")]
     usage = dict.fromkeys(

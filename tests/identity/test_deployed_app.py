@@ -16,7 +16,7 @@ import pytest
 from azure.batch import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
-from azure.storage.blob import BlobClient
+from azure.storage.blob import BlobBlock, BlobClient
 from azure.storage.queue import QueueClient
 
 from activities import batch, sas
@@ -189,6 +189,14 @@ def test_none_of_what_it_says_can_be_changed(blob: str, name: str) -> None:
 def test_it_is_over_at_its_end(blob: str, system: Account) -> None:
     with BlobClient.from_blob_url(system.blob_sas_url("models", "sas/a.json", "r", LATE)) as client, refused():
         client.download_blob()
+
+
+def test_storage_copies_by_it_from_one_account_to_the_other(blob: str, data: Account) -> None:
+    """How a result that a node stitched is published."""
+    copied = data.container("outputs").get_blob_client("sas/copied")
+    copied.stage_block_from_url("0001", blob, 0, 2)
+    copied.commit_block_list([BlobBlock("0001")])
+    assert copied.download_blob().readall() == b"{}"
 
 
 def test_a_queues_adds_and_does_nothing_else(system: Account) -> None:

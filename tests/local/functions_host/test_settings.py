@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from azure.identity.aio import ManagedIdentityCredential
 
 from local.functions_host.connections import Connections, connection_string, service_uri
 from local.functions_host.errors import ConnectionSettingError, HostFileError
@@ -95,6 +96,22 @@ async def test_an_identity_based_connection_makes_clients_for_its_endpoints() ->
     assert connections.blobs("D").url.startswith("https://d.blob.example")
     assert connections.queues("D").url.startswith("https://d.queue.example")
     await connections.close()
+
+
+async def test_a_connection_names_the_managed_identity_which_all_of_its_clients_share() -> None:
+    named = {"__credential": "managedidentity", "__clientId": "one"}
+    addresses = {"__blobServiceUri": "https://d.blob.example", "__queueServiceUri": "https://d.queue.example"}
+    connections = Connections({f"{name}{key}": value for name in "DE" for key, value in (named | addresses).items()})
+    credential = connections.blobs("D").credential
+    assert isinstance(credential, ManagedIdentityCredential)
+    assert credential is connections.queues("D").credential is connections.blobs("E").credential
+    await connections.close()
+
+
+def test_another_kind_of_credential_is_refused_by_name() -> None:
+    settings = {"D__blobServiceUri": "https://d.blob.example", "D__credential": "workload"}
+    with pytest.raises(ConnectionSettingError, match="D__credential is 'workload'"):
+        Connections(settings).blobs("D")
 
 
 def test_a_connection_without_a_setting_names_the_setting() -> None:

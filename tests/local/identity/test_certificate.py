@@ -41,6 +41,14 @@ def test_only_its_owner_reads_the_key(tmp_path: Path) -> None:
     assert make_certificate(tmp_path / "new", {}).path.read_bytes() != before
 
 
+def test_azurite_can_read_it_by_its_own_pem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines of 64 characters, none of them the last and full."""
+    for length in range(1, 25):  # it stands in the certificate twice: 48 bytes are a line
+        monkeypatch.setattr("local.identity.certificate._COMMON_NAME", "x" * length)
+        body = "".join(make_certificate(tmp_path, {}).path.read_text().splitlines()[1:-1])
+        assert len(body) % 64 != 0
+
+
 def test_what_was_trusted_before_still_is(tmp_path: Path) -> None:
     assert Path(certifi.where()).read_bytes() in make_certificate(tmp_path, {}).bundle.read_bytes()
     company = tmp_path / "company.pem"
