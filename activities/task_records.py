@@ -14,7 +14,8 @@ from contracts.task_record import RECORD_METADATA_KEY, TaskRecord
 
 log = logging.getLogger(__name__)
 
-_NAME = re.compile(r"(?P<task>[a-z0-9][a-z0-9-]{0,63})-r(?P<run>[1-9][0-9]{0,5})\.(?P<kind>log|timings\.json)")
+# A task's files, without their job's folder.
+FILE_NAME = re.compile(r"(?P<task>[a-z0-9][a-z0-9-]{0,63})-r(?P<run>[1-9][0-9]{0,5})\.(?P<kind>log|timings\.json)")
 
 
 @dataclass
@@ -33,7 +34,7 @@ def find_task_logs(job: str) -> Iterator[TaskLog]:
     prefix = layout.log_prefix(job)
     current: TaskLog | None = None
     for blob in system_account().container(layout.LOGS).list_blobs(name_starts_with=prefix, include=["metadata"]):
-        named = _NAME.fullmatch(blob.name.removeprefix(prefix))
+        named = FILE_NAME.fullmatch(blob.name.removeprefix(prefix))
         if named is None:
             continue
         run, task = int(named["run"]), named["task"]

@@ -25,9 +25,12 @@ from contracts.deadletter import DeadLetter
 from contracts.fit import FittedModel
 from contracts.purged import Purged
 from contracts.quote import Quote
+from contracts.task_logs import TaskLogEntry, TaskLogPage
 
 # Connecting is quick or it fails; an answer may have to wait for a cold start of the app.
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+LOGS_A_PAGE = 1_000
+MOST_LOG_CHARACTERS = 64 * 1024**2
 JOB_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 LETTER = re.compile(r"[a-z0-9-]{3,63}/[A-Za-z0-9_-]{1,200}")  # a queue's name, and an entry of its archive
 
@@ -151,6 +154,29 @@ class FunctionApp:
         """Delete it. Raises: NoSuchLetter."""
         self._about(entry, "DELETE")
 
+    def task_logs(self, job: str) -> tuple[list[TaskLogEntry], tuple[str, ...]]:
+        """(what every task of the job left, names of its runs' summaries). Raises: NoSuchJob."""
+        entries: list[TaskLogEntry] = []
+        after: str | None = ""
+        summaries: tuple[str, ...] = ()
+        while after is not None:
+            response = self._call("GET", f"/api/jobs/{_checked(job)}/logs", params={"after": after, "top": LOGS_A_PAGE})
+            if response.status_code == 404:
+                raise NoSuchJob(job)
+            page = _page(self._expect(response, 200).text)
+            entries += page.entries
+            summaries, after = page.summaries, page.next
+        return entries, summaries
+
+    def log_text(self, job: str, file: str) -> str:
+        """A file of `task_logs`; what is beyond MOST_LOG_CHARACTERS of it is left out."""
+        text, offset = "", "0"
+        while offset and len(text) < MOST_LOG_CHARACTERS:
+            response = self._call("GET", f"/api/jobs/{_checked(job)}/logs/{file}", params={"offset": offset})
+            text += self._expect(response, 200).text
+            offset = response.headers.get("x-next-offset", "")
+        return text if not offset else f"{text[:MOST_LOG_CHARACTERS]}\n(the rest is left out)\n"
+
     def _about(self, entry: str, method: str, action: str = "", status: int = 200) -> httpx.Response:
         if not LETTER.fullmatch(entry):
             raise InvalidInput(f"{entry!r} names no dead letter: give QUEUE/ID, as `deadletter list` shows it")
@@ -210,6 +236,13 @@ def _letter(payload: dict[str, Any]) -> DeadLetter:
         return DeadLetter.model_validate(payload)
     except ValidationError as error:
         raise AppError(f"the app tells of a dead letter in a way this client does not know: {error}", 200) from error
+
+
+def _page(payload: str) -> TaskLogPage:
+    try:
+        return TaskLogPage.model_validate_json(payload)
+    except ValidationError as error:
+        raise AppError(f"the app tells of logs in a way this client does not know: {error}", 200) from error
 
 
 def _problems(response: httpx.Response) -> list[dict[str, Any]]:

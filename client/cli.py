@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from client import commands, dead_letters, quoting, report
+from client import commands, dead_letters, logs, quoting, report
 from client.connection import LOCAL_ENDPOINT, resolve
 from client.errors import ClientError
 from contracts.job import SCORERS
@@ -61,6 +61,12 @@ def parser() -> argparse.ArgumentParser:
     )
     purge.add_argument("job", metavar="JOB")
     purge.add_argument("--video", action="store_true", help="the uploaded video too, unless it was replaced since")
+
+    told = _add(parsers, "logs", logs.logs, "what each GPU task of a job did, and its log")
+    told.add_argument("job", metavar="JOB")
+    told.add_argument("--task", metavar="TASK", help="print its log: c00003-a1, or c00003 for the last attempt")
+    told.add_argument("--run", type=int, metavar="N", help="only of this run of the job (default: all)")
+    told.add_argument("--out", type=Path, metavar="DIR", help="save all logs, timings per frame and summaries there")
     _add_dead_letters(parsers)
     return root
 

@@ -5,6 +5,7 @@ ClientError                 2  misuse, or something that cannot be reached
 ├── Refused                 2  the app answered 400 or 429: the request is not valid, or one job too many
 ├── NoSuchJob               2
 ├── NoSuchLetter            2
+├── NoSuchTask              2
 ├── NotAllowed              2  the app or the storage wants a key, or another one
 ├── Unreachable             2  nothing answers there
 ├── AppError                2  the app answered what the contract does not foresee
@@ -39,6 +40,11 @@ class NoSuchJob(ClientError):
 class NoSuchLetter(ClientError):
     def __init__(self, entry: str) -> None:
         super().__init__(f"there is no dead letter {entry!r}; `python -m client deadletter list` shows those there are")
+
+
+class NoSuchTask(ClientError):
+    def __init__(self, job: str, task: str) -> None:
+        super().__init__(f"job {job} has left no log of a task {task!r}; `python -m client logs {job}` lists them")
 
 
 class NotAllowed(ClientError):

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -10,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 SCALE = 2
 WIDTH, LEFT, RIGHT, TOP = 1200, 190, 28, 104
 GAP, GROUP_GAP, BOTTOM = 3, 14, 44
+LEGEND, LEGEND_ROW = 82, 22
 TICKS = 10
 INK, FAINT, GRID, BAND, PAPER = "#1f2430", "#6b7280", "#e3e6ec", "#f6f7f9", "#ffffff"
 FAILED = "#d62839"
@@ -67,43 +69,53 @@ class Picture:
     lanes: tuple[Lane, ...]
 
     def draw(self) -> Image.Image:
-        tops = self._tops()
+        legend = self._legend()
+        top = TOP + LEGEND_ROW * (len(legend) - 1)
+        tops = self._tops(top)
         bottom = tops[-1] + self.lanes[-1].height
         image = Image.new("RGB", (WIDTH * SCALE, (bottom + BOTTOM) * SCALE), PAPER)
         canvas = _Canvas(ImageDraw.Draw(image))
         canvas.text(24, 30, self.title, 20, INK)
         canvas.text(24, 54, self.facts, 13, FAINT)
-        self._legend(canvas)
+        for number, row in enumerate(legend):
+            for x, color, words in row:
+                y = LEGEND + LEGEND_ROW * number
+                canvas.box(x, y - 6, x + 11, y + 5, color)
+                canvas.text(x + 16, y, words, 12, INK)
         self._bands(canvas, tops, bottom)
-        self._scale(canvas, bottom)
-        for lane, top in zip(self.lanes, tops, strict=True):
-            self._lane(canvas, lane, top)
+        self._scale(canvas, top, bottom)
+        for lane, y in zip(self.lanes, tops, strict=True):
+            self._lane(canvas, lane, y)
         return image
 
-    def _tops(self) -> list[int]:
+    def _tops(self, top: int) -> list[int]:
         tops: list[int] = []
-        y = TOP
         for lane in self.lanes:
-            y += (GROUP_GAP if tops and lane.group else 0) + (GAP if tops else 0)
-            tops.append(y)
-            y += lane.height
+            top += (GROUP_GAP if tops and lane.group else 0) + (GAP if tops else 0)
+            tops.append(top)
+            top += lane.height
         return tops
+
+    def _legend(self) -> list[list[tuple[float, str, str]]]:
+        """Rows of (x, colour, words) for kinds of bars that are not all named where they are."""
+        bars = [bar for lane in self.lanes for bar in lane.bars]
+        unnamed = {bar.kind for bar in bars if bar.kind == "task" or not self._fits(bar)}
+        entries = [entry for kind, entry in COLORS.items() if kind in unnamed]
+        if any(bar.failed for bar in bars):
+            entries.append((FAILED, "failed"))
+        rows: list[list[tuple[float, str, str]]] = [[]]
+        x = 24.0
+        for color, words in entries:
+            width = 16 + _width(words, 12)
+            if x + width > WIDTH - RIGHT:
+                rows.append([])
+                x = 24.0
+            rows[-1].append((x, color, words))
+            x += width + 18
+        return rows
 
     def _x(self, seconds: float) -> float:
         return LEFT + (WIDTH - LEFT - RIGHT) * seconds / self.seconds
-
-    def _legend(self, canvas: "_Canvas") -> None:
-        unnamed = {
-            bar.kind for lane in self.lanes for bar in lane.bars if bar.kind == "task" or not self._fits(canvas, bar)
-        }
-        entries = [entry for kind, entry in COLORS.items() if kind in unnamed]
-        if any(bar.failed for lane in self.lanes for bar in lane.bars):
-            entries.append((FAILED, "failed"))
-        x = 24.0
-        for color, words in entries:
-            canvas.box(x, 76, x + 11, 87, color)
-            canvas.text(x + 16, 82, words, 12, INK)
-            x += 16 + canvas.width(words, 12) + 18
 
     def _bands(self, canvas: "_Canvas", tops: list[int], bottom: int) -> None:
         """Every other group on a darker ground."""
@@ -112,10 +124,10 @@ class Picture:
             if number % 2 == 0:
                 canvas.box(0, start - GROUP_GAP / 2, WIDTH, end - GROUP_GAP / 2, BAND)
 
-    def _scale(self, canvas: "_Canvas", bottom: int) -> None:
+    def _scale(self, canvas: "_Canvas", top: int, bottom: int) -> None:
         for at in _ticks(self.seconds):
             x = self._x(at)
-            canvas.box(x, TOP - 6, x + 0.5, bottom + 6, GRID)
+            canvas.box(x, top - 6, x + 0.5, bottom + 6, GRID)
             canvas.text(x, bottom + 20, f"{at:g} s", 12, FAINT, "mm")
 
     def _lane(self, canvas: "_Canvas", lane: Lane, top: int) -> None:
@@ -127,12 +139,12 @@ class Picture:
             # What took less than a pixel is seen all the same.
             begin, end = self._x(bar.begin), max(self._x(bar.end), self._x(bar.begin) + 1)
             canvas.box(begin, top, end, top + lane.height, FAILED if bar.failed else COLORS[bar.kind][0])
-            if self._fits(canvas, bar):
+            if self._fits(bar):
                 canvas.text((begin + end) / 2, middle, bar.label, 11, INK if bar.kind == "task" else PAPER, "mm")
 
-    def _fits(self, canvas: "_Canvas", bar: Bar) -> bool:
+    def _fits(self, bar: Bar) -> bool:
         """Whether the bar's label can be written inside it."""
-        return bool(bar.label) and canvas.width(bar.label, 11) + 6 < self._x(bar.end) - self._x(bar.begin)
+        return bool(bar.label) and _width(bar.label, 11) + 6 < self._x(bar.end) - self._x(bar.begin)
 
 
 class _Canvas:
@@ -153,10 +165,12 @@ class _Canvas:
             (x * SCALE, y * SCALE), words, color, _font(size), anchor, stroke_width=stroke, stroke_fill=color
         )
 
-    def width(self, words: str, size: int) -> float:
-        return self._draw.textlength(words, _font(size)) / SCALE
+
+def _width(words: str, size: int) -> float:
+    return _font(size).getlength(words) / SCALE
 
 
+@cache
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size * SCALE)
 

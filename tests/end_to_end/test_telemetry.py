@@ -5,17 +5,20 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from scripts.trace_file import Told, read_run
 from telemetry.ids import RunSpans
-from tests.end_to_end.local_stack import LocalStack, wait_for
+from tests.end_to_end.local_stack import ROOT, LocalStack, wait_for
 
 pytestmark = pytest.mark.timeout(200)
 
@@ -131,3 +134,53 @@ def test_log_lines_say_their_job_chunk_and_task(ran: Ran) -> None:
         (1, int(task.about["work"][1:]), task.about["task"]) for task in ran.of("task")
     }
     assert [line["level"] for line in mine if line["message"] == f"job {ran.job} finished"] == ["INFO"]
+
+
+def _client(ran: Ran, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "client", "--endpoint", ran.stack.url, "logs", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_client_lists_tasks_and_saves_what_they_left(ran: Ran, tmp_path: Path) -> None:
+    listed = _client(ran, ran.job, "--json")
+    tasks = {entry["task"]: entry for entry in json.loads(listed.stdout)["tasks"]}
+    done = {task.about["task"] for task in ran.of("task") if not task.failed}
+    assert tasks.keys() == done  # one that was killed has left nothing
+    assert {entry["record"]["frames"] for entry in tasks.values()} == {30}
+    table = _client(ran, ran.job).stdout.splitlines()
+    assert {"task", "outcome", "frames", "seconds", "ms/frame"} <= set(table[0].split())
+    assert {line.split()[1] for line in table[1:] if line.strip()} == done
+
+    assert _client(ran, ran.job, "--out", str(tmp_path / "logs")).returncode == 0
+    saved = {path.name for path in (tmp_path / "logs").iterdir()}
+    assert saved == {f"{task}-r1.{kind}" for task in done for kind in ("log", "timings.json")} | {"summary-r1.csv"}
+    frames = json.loads((tmp_path / "logs" / f"{min(done)}-r1.timings.json").read_text())["frames"]
+    assert len(frames) == 30
+
+
+def test_the_client_prints_one_log_and_says_what_there_is_not(ran: Ran) -> None:
+    work = next(task.about["work"] for task in ran.of("task") if task.failed)
+    shown = _client(ran, ran.job, "--task", work)
+    assert f"task {work}-a2, attempt 2" in shown.stdout
+    for arguments, remedy in (((ran.job, "--task", "c00099"), f"client logs {ran.job}"), (("nobody",), "client list")):
+        refused = _client(ran, *arguments)
+        assert refused.returncode == 2
+        assert remedy in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "field"),
+    [
+        ("nobody/logs", 404, "job"),
+        ("NO%20JOB/logs", 404, "job"),
+        ("{job}/logs?top=0", 400, "top"),
+        ("{job}/logs?top=x", 400, "top"),
+        ("{job}/logs/c00000-a9-r1.log", 404, "file"),
+        ("{job}/logs/..%2Fspecs", 404, "file"),
+        ("{job}/logs/summary-r1.csv?offset=-1", 400, "offset"),
+        ("nobody/logs/summary-r1.csv", 404, "job"),
+    ],
+)
+def test_a_wrong_question_is_answered_with_what_is_wrong(ran: Ran, path: str, status: int, field: str) -> None:
+    answer = httpx.get(f"{ran.stack.url}/api/jobs/{path.format(job=ran.job)}", timeout=30)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (status, field)

@@ -19,7 +19,7 @@ LOAD = """
 import json, function_app
 print(json.dumps([json.loads(str(f)) for f in function_app.app.get_functions()]))
 """
-PLACEHOLDERS = {"{job}": "no-such-job", "{queue}": "gpu-tasks", "{entry}": "no-such-entry"}
+PLACEHOLDERS = {"{job}": "no-such-job", "{queue}": "gpu-tasks", "{entry}": "no-such-entry", "{file}": "no-such-file"}
 MANAGEMENT = "/runtime/webhooks/durabletask"
 MANAGEMENT_CALLS = [
     ("GET", "/instances"),

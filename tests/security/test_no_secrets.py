@@ -145,7 +145,14 @@ def _send_messages(stack: KeyedStack, job: str) -> None:
 def _ask(left: Remains, job: str) -> None:
     """What HTTP answers, to right and wrong questions."""
     left.stack.call("GET", "/api/jobs")
-    for path in ("/api/jobs?top=1000", f"/api/jobs/{job}", "/api/jobs/nobody", "/api/styles", "/api/jobs?top=x"):
+    for path in (
+        "/api/jobs?top=1000",
+        f"/api/jobs/{job}",
+        f"/api/jobs/{job}/logs",
+        "/api/jobs/nobody",
+        "/api/styles",
+        "/api/jobs?top=x",
+    ):
         _keep(left, "GET", path)
     for body in (b"{", b'{"video": 3}', b'{"video": "nobody.mp4", "scorer": "identity"}'):
         _keep(left, "POST", "/api/jobs", content=body)
