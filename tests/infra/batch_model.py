@@ -1,5 +1,9 @@
-"""Holds a resource's body against azure-mgmt-batch 19: what the 2025-06-01 API takes, needs and only tells."""
+"""Holds a resource's body against azure-mgmt-batch 19: what the 2025-06-01 API takes, needs and only tells.
 
+azure-batch's models, of Batch's own API, are written alike and serve too.
+"""
+
+import sys
 import types
 import typing
 from enum import Enum
@@ -9,7 +13,6 @@ from azure.mgmt.batch import models
 
 # Which model a resource's type is.
 ROOTS = {"Microsoft.Batch/batchAccounts": "BatchAccountCreateParameters", "Microsoft.Batch/batchAccounts/pools": "Pool"}
-_NAMES = {"_models": models}
 
 
 def problems(kind: str, body: dict[str, Any]) -> list[str]:
@@ -18,12 +21,17 @@ def problems(kind: str, body: dict[str, Any]) -> list[str]:
     return _model(getattr(models, ROOTS[kind]), {k: v for k, v in body.items() if k != "name"}, kind.split("/")[-1])
 
 
+def problems_of(model: Any, body: dict[str, Any]) -> list[str]:
+    """What the API would refuse, or ignore, in `body` of a `model`."""
+    return _model(model, body, model.__name__)
+
+
 def _model(model: Any, value: Any, path: str) -> list[str]:
     if not isinstance(value, dict):
         return [f"{path} is {value!r}, not an object"]
     model({})  # the SDK fills in its table of fields on first use
     fields = {rest._rest_name: (name, rest) for name, rest in model._attr_to_rest_field.items()}
-    hints = typing.get_type_hints(model, localns=_NAMES)
+    hints = typing.get_type_hints(model, localns={"_models": _module_of(model)})
     found = [f"{path} has unknown {name!r}" for name in value.keys() - fields.keys()]
     for rest_name, (name, rest) in fields.items():
         read_only, optional = rest._visibility == ["read"], type(None) in typing.get_args(hints[name])
@@ -34,6 +42,11 @@ def _model(model: Any, value: Any, path: str) -> list[str]:
         else:
             found += _any(hints[name], value[rest_name], f"{path}.{rest_name}")
     return found
+
+
+def _module_of(model: Any) -> types.ModuleType:
+    """`azure.batch.models` for a model of azure.batch.models._models."""
+    return sys.modules[model.__module__.rpartition(".")[0]]
 
 
 def _any(hint: Any, value: Any, path: str) -> list[str]:
@@ -55,7 +68,7 @@ def _any(hint: Any, value: Any, path: str) -> list[str]:
             if value in [str(each.value) for each in hint]
             else [f"{path} is {value!r}, which is none of {list(hint)}"]
         )
-    if hint is not dict and getattr(models, getattr(hint, "__name__", ""), None) is hint:
+    if isinstance(hint, type) and hint.__module__.endswith("._models"):
         return _model(hint, value, path)
     return [] if _is_plain(hint, value) else [f"{path} is {value!r}, not of type {hint}"]
 

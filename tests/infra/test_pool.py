@@ -1,12 +1,15 @@
 """The Batch account and its pool, against the API's own model and the rules that no model tells."""
 
+import json
+import re
 from copy import deepcopy
 from typing import Any
 
 import pytest
+from azure.batch.models import BatchPoolCreateOptions
 
-from tests.infra.batch_model import ROOTS, problems
-from tests.infra.deployments import VARIANTS, azure
+from tests.infra.batch_model import ROOTS, problems, problems_of
+from tests.infra.deployments import INFRA, REPOSITORY, VARIANTS, azure
 
 POOL = "Microsoft.Batch/batchAccounts/pools"
 
@@ -47,6 +50,22 @@ def test_what_the_api_would_refuse_is_found(path: tuple[str, ...], value: Any, t
     found = problems(POOL, body)
     assert len(found) == 1
     assert told in found[0]
+
+
+def test_batch_takes_the_pool_without_containers_which_starts_with_what_the_package_has() -> None:
+    pool = json.loads((INFRA / "package_pool.json").read_text())
+    assert problems_of(BatchPoolCreateOptions, pool) == []
+    kind = json.loads((INFRA / "pools.json").read_text())["gpu"]
+    assert pool["vmSize"] == kind["vmSize"]
+    machine = pool["virtualMachineConfiguration"]
+    assert (machine["imageReference"], machine["nodeAgentSKUId"]) == (kind["image"], kind["nodeAgentSkuId"])
+    (package,) = pool["applicationPackageReferences"]
+    (variable, script) = re.findall(r"\$(AZ_BATCH_APP_PACKAGE_\w+)/([\w.]+)", pool["startTask"]["commandLine"])[0]
+    # Batch tells the folder of an application's default version by this name, on Linux.
+    assert variable == f"AZ_BATCH_APP_PACKAGE_{package['applicationId']}"
+    assert (REPOSITORY / "scripts" / "package" / script).exists()
+    # It installs for all users of the node.
+    assert pool["startTask"]["userIdentity"]["autoUser"]["elevationLevel"] == "admin"
 
 
 def test_no_keys_open_the_account() -> None:
