@@ -1,6 +1,7 @@
 """When a user-delegation key is asked for, and that no SAS outlives it. What storage makes of them: tests/identity."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -19,6 +20,7 @@ class Keys:
         self.lent: list[tuple[datetime, datetime]] = []
 
     def __call__(self, start: datetime, until: datetime) -> str:
+        time.sleep(0.01)  # as a request takes: others come meanwhile
         self.lent.append((start, until))
         return f"key {len(self.lent)}"
 
