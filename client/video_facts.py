@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
+# The app takes none of these either: it would have to open what they name.
+PLAYLISTS = ("hls", "dash", "concat")
 HINT = "pip install -r client/requirements.txt"
 
 
@@ -29,8 +31,9 @@ def read(path: Path) -> VideoFacts:
     except ImportError as error:
         raise InvalidInput(f"a quote reads the video with PyAV, which is not installed: {HINT}") from error
     try:
-        # `file:` and the list: a playlist must not make it open anything else.
-        with av.open(f"file:{path}", container_options={"protocol_whitelist": "file"}) as container:
+        with av.open(f"file:{path}") as container:  # whatever its name looks like, it is a file
+            if container.format.name in PLAYLISTS:
+                raise InvalidInput(f"{path}: a playlist, which names other files; give the video itself")
             return _facts(path, container, _stream(path, container))
     except FFmpegError as error:
         raise InvalidInput(f"{path}: not a video file that can be read ({error.strerror})") from error

@@ -50,14 +50,15 @@ def test_what_is_no_video_is_told_clearly(tmp_path: Path) -> None:
     text = tmp_path / "notes.mp4"
     text.write_text("no video " * 1000)
     cut = cut_short(made("h264 closed GOP", tmp_path), tmp_path / "cut.mp4")
-    playlist = tmp_path / "list.m3u8"
-    playlist.write_text("#EXTM3U\n#EXT-X-VERSION:3\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n")
+    playlist = tmp_path / "list.mp4"
+    playlist.write_text("ffconcat version 1.0\nfile h264.ts\n")
+    made("h264 MPEG-TS", tmp_path)
     for path, told in [
         (text, "notes.mp4: not a video file that can be read"),
         (cut, "cut.mp4: not a video file that can be read"),
         (audio_only(tmp_path / "song.m4a"), "song.m4a: there is no video in it"),
         (mp3_with_cover(tmp_path / "song.mp3"), "song.mp3: there is no video in it"),
-        (playlist, "list.m3u8: "),
+        (playlist, "list.mp4: a playlist, which names other files"),
     ]:
         with pytest.raises(InvalidInput, match=told):
             video_facts.read(path)
