@@ -3,7 +3,7 @@
 
 VENV := .venv
 PY := $(VENV)/bin/python
-REQUIREMENTS := requirements.txt requirements-dev.txt gpu_task/requirements.txt gpu_task/requirements-evaluate.txt client/requirements.txt \
+REQUIREMENTS := requirements.txt requirements-dev.txt gpu_task/requirements.txt client/requirements.txt \
 	local/requirements.txt constraints.txt
 
 VIDEO ?=

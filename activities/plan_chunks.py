@@ -55,7 +55,7 @@ def make_plan(
 ) -> Plan:
     """The plan for `index`: chunks of `chunk_size` frames, or of the size with the least expected makespan."""
     size = chunk_size or best_chunk_size(index.frame_count, figures)
-    chunks = _cut(index, size)
+    chunks = _cut(index, size, figures.warm_up)
     return Plan(
         frame_count=index.frame_count,
         chunks=chunks,
@@ -77,7 +77,8 @@ def best_chunk_size(frame_count: int, figures: PlanFigures) -> int:
 def makespan(frame_count: int, size: int, figures: PlanFigures) -> float:
     """Expected seconds until the last of ceil(frame_count / size) chunks is done."""
     rounds = math.ceil(math.ceil(frame_count / size) / figures.workers)
-    once = figures.start_up_seconds + min(size, frame_count) * _seconds_per_frame(figures)
+    frames = min(size + figures.warm_up, frame_count)
+    once = figures.start_up_seconds + frames * _seconds_per_frame(figures)
     first = _expected_seconds(once + figures.compile_seconds, figures)
     return first + (rounds - 1) * _expected_seconds(once, figures)
 
@@ -99,12 +100,14 @@ def _candidates(frame_count: int, workers: int) -> list[int]:
     return [min(frame_count, n * workers) for n in rounds]
 
 
-def _cut(index: VideoIndex, size: int) -> tuple[Chunk, ...]:
+def _cut(index: VideoIndex, size: int, warm_up: int) -> tuple[Chunk, ...]:
     count = math.ceil(index.frame_count / size)
     even = [round(index.frame_count * n / count) for n in range(1, count)]
     keyframes = _keyframe_numbers(index)
     bounds = [0, *(_snap(bound, keyframes, SNAP_SHARE * size) for bound in even), index.frame_count]
-    return tuple(Chunk(index=n, first=bounds[n], last=bounds[n + 1] - 1) for n in range(count))
+    return tuple(
+        Chunk(index=n, first=bounds[n], last=bounds[n + 1] - 1, warm_up=min(warm_up, bounds[n])) for n in range(count)
+    )
 
 
 def _snap(bound: int, keyframes: Sequence[int], reach: float) -> int:
@@ -127,7 +130,7 @@ def task_seconds(frame_count: int, chunks: int, figures: PlanFigures) -> TaskSec
         fit=figures.fit_seconds,
         start_up=chunks * figures.start_up_seconds,
         compile=min(chunks, figures.workers) * figures.compile_seconds,
-        score=frame_count * _seconds_per_frame(figures),
+        score=(frame_count + (chunks - 1) * figures.warm_up) * _seconds_per_frame(figures),
     )
 
 

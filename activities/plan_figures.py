@@ -7,6 +7,7 @@ from contracts.job import JobRequest
 from contracts.measured import Variant
 from contracts.plan import PlanFigures
 from contracts.settings import Settings
+from contracts.steadying import frames_before
 from contracts.task_spec import Execution
 from contracts.video_index import VideoIndex
 from media.frames import output_size
@@ -33,6 +34,7 @@ def figures_by_execution(
             node_price_per_hour=known.node_price_per_hour,
             fit_seconds=fit_seconds,
             frame_size=size,
+            warm_up=frames_before(request.scorer, request.options),
             source=speed.source,
             measured_jobs=speed.jobs,
         )

@@ -52,7 +52,7 @@ def completed(start: StartInput, index: VideoIndex, scored: Plan, max_chunks: in
     after = frame_runs.within(segments, last + 1, index.frame_count - 1)
     # Two less: each side may end with a chunk of fewer segments than the others have.
     together = math.ceil((len(before) + len(after)) / max(1, max_chunks - len(scored.chunks) - 2))
-    middle = [c.model_copy(update={"first": c.first + first, "last": c.last + first}) for c in scored.chunks]
+    middle = [_moved(chunk, first, scored.figures.warm_up) for chunk in scored.chunks]
     ordered = [*_reused(before, together), *middle, *_reused(after, together)]
     chunks = [c.model_copy(update={"index": number}) for number, c in enumerate(ordered)]
     return Plan(
@@ -63,6 +63,11 @@ def completed(start: StartInput, index: VideoIndex, scored: Plan, max_chunks: in
         expected_cost=scored.expected_cost,
         execution=scored.execution,
     )
+
+
+def _moved(chunk: Chunk, by: int, warm_up: int) -> Chunk:
+    first = chunk.first + by
+    return chunk.model_copy(update={"first": first, "last": chunk.last + by, "warm_up": min(warm_up, first)})
 
 
 def segments_of(ledger: Ledger) -> list[FrameRun]:

@@ -5,13 +5,14 @@ from bisect import bisect_left, bisect_right
 from activities import gpu_tasks, job_files, models
 from activities.reuse import reuse_chunk
 from activities.segments import find_outcomes, read_outcomes, record
+from activities.settings import settings
 from contracts import frame_runs, layout
 from contracts.frame_runs import FrameRun
 from contracts.job import StartInput
 from contracts.ledger import ChunkOutcome
-from contracts.plan import Chunk
+from contracts.plan import Chunk, Plan
 from contracts.steps import BadCount, Submitted, TaskRef
-from contracts.task_spec import Execution, ScorerOptions, ScoreSpec
+from contracts.task_spec import Replacement, ScorerOptions, ScoreSpec
 from contracts.video_index import VideoIndex
 
 # Frames beyond the longest run of bad ones among which a good one to hold is looked for.
@@ -37,7 +38,7 @@ def submit_chunk(task: TaskRef) -> Submitted:
         outcomes = find_outcomes(task.job, chunk, span, start.request.options.on_bad_frame != "fail")
         if outcomes and task.replacement is None:
             return _finished(span, outcomes)
-    is_submitted = gpu_tasks.hand_over(task, _spec(task, chunk, span, start, plan.execution))
+    is_submitted = gpu_tasks.hand_over(task, _spec(task, span, start, plan))
     return Submitted(state="submitted" if is_submitted else "ended", span=span)
 
 
@@ -66,11 +67,12 @@ def _finished(span: FrameRun, outcomes: list[ChunkOutcome]) -> Submitted:
     )
 
 
-def _spec(task: TaskRef, chunk: Chunk, span: FrameRun, start: StartInput, execution: Execution) -> ScoreSpec:
+def _spec(task: TaskRef, span: FrameRun, start: StartInput, plan: Plan) -> ScoreSpec:
     index = job_files.read_index(task.job)
     options = start.request.options
     first, last = span
-    warm_up = min(chunk.warm_up, first)
+    steadied = plan.figures.warm_up > 0 and not is_judged_alone(task, span, settings().max_attempts)
+    warm_up = warm_up_of(plan.figures.warm_up, first, task.replacement) if steadied else 0
     reach = 0 if task.replacement is None else options.max_bad_run + HOLD_REACH
     return ScoreSpec(
         identity=gpu_tasks.identity(task),
@@ -79,13 +81,33 @@ def _spec(task: TaskRef, chunk: Chunk, span: FrameRun, start: StartInput, execut
         first=first,
         last=last,
         warm_up=warm_up,
+        steadied=steadied,
         replacement=task.replacement,
         scorer=start.request.scorer,
         model=models.model_ref(start),
         options=ScorerOptions.model_validate(options.model_dump(include=set(ScorerOptions.model_fields))),
-        execution=execution,
+        execution=plan.execution,
         to=gpu_tasks.destinations(task, layout.JOBS, layout.segment_blob(task.job, task.task, task.run)),
     )
+
+
+def warm_up_of(frames: int, first: int, replacement: Replacement | None) -> int:
+    """Frames to score before `first`, where pixels depend on `frames` before their own.
+
+    Where the first is to be held, what it holds must look as it did in its own place: it takes as many again.
+    """
+    if replacement is None or not frame_runs.contains(replacement.frames, first):
+        return min(frames, first)
+    good = frame_runs.without((0, first - 1), [*replacement.frames, *replacement.avoid]) if first else ()
+    return min(first, first - good[-1][1] + frames) if good else 0
+
+
+def is_judged_alone(task: TaskRef, span: FrameRun, most_attempts: int) -> bool:
+    """Whether a single frame has failed so often that one before it may be to blame, whatever dies of that.
+
+    It is scored once without them, so without being steadied, before it is called bad.
+    """
+    return span[0] == span[1] and task.replacement is None and 1 < most_attempts <= task.attempt
 
 
 def window_start(index: VideoIndex, frame: int) -> int:

@@ -48,7 +48,8 @@ class NoFitSecondsError(Exception):
 @dataclass(frozen=True)
 class Terms:
     """The same for every style. `seconds` None: for a built-in style what its file tells. `plain`: Johnson's network is
-    fitted in the classic way alone, which takes a third of the time."""
+    fitted in the classic way alone, which takes a third of the time. `steadiness` is ours alone:
+    Johnson's network paints frame by frame."""
 
     clips: tuple[Path, ...]
     content: tuple[Path, ...]
@@ -62,6 +63,7 @@ class Terms:
     work: Path
     sheets: Path
     plain: bool = False
+    steadiness: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,10 @@ def measure(entry: Entry, terms: Terms) -> dict[str, Any]:
     ours = _shipped(entry) if entry.builtin else _fitted(entry, terms, recipe, style, frames)
     johnson = _johnson(entry, terms, recipe, style, frames, extractor, _as_long(entry, terms, ours))
     clips = [find_clip(path, terms.frames, terms.longer_side) for path in terms.clips]
-    models = [Model(OURS, ours.scorer), *(Model(name, of.scorer, seams=False) for name, of in johnson.items())]
+    models = [
+        Model(OURS, ours.scorer, steadiness=terms.steadiness),
+        *(Model(name, of.scorer, seams=False) for name, of in johnson.items()),
+    ]
     _say(entry, "judging")
     judgement = judge(models, clips, Appearance(extractor, style))
     _save_sheet(judgement, entry, style, terms.sheets)
@@ -118,6 +123,7 @@ def measure(entry: Entry, terms: Terms) -> dict[str, Any]:
         "begun_from": ours.begun_from,
         "frames_fitted_on": None if entry.builtin else len(frames),
         "threads": terms.threads,
+        "steadiness": terms.steadiness,
         "johnson": {"learning_rate": terms.learning_rate, "content": recipe.content, "frames_fitted_on": len(frames)},
         "objective": {"palette": recipe.palette},
         "fit": {name: of.as_json() for name, of in {OURS: ours, **johnson}.items()},
@@ -128,11 +134,11 @@ def measure(entry: Entry, terms: Terms) -> dict[str, Any]:
 
 
 def _as_long(entry: Entry, terms: Terms, ours: Fitted) -> float:
-    """Seconds for Johnson's network: what ours had; for a built-in style `terms` may say otherwise, and the page tells.
+    """Seconds for Johnson's network: what `terms` say, else what ours had; the page tells both.
 
     Raises: NoFitSecondsError.
     """
-    seconds = (terms.seconds if entry.builtin else None) or ours.seconds
+    seconds = terms.seconds or ours.seconds
     if seconds is None:
         raise NoFitSecondsError(
             f"{entry.name}: its file does not tell its fit's seconds; give --fitted {entry.name}=SECONDS"

@@ -25,7 +25,6 @@ from benchmarks.quality_table import page
 from contracts.styles import BUILTIN_STYLES
 from gpu_task.content import FOLDER as PHOTOGRAPHS
 from gpu_task.evaluation.extractors import LAYERS
-from gpu_task.evaluation.motion import opencv
 
 ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).parent / "results" / "quality.json"
@@ -40,7 +39,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.table:
         if not options.clips or not (options.style or options.upload):
             parser.error("nothing to measure: give --clips, and --style or --upload; or --table alone")
-        opencv()
         run(options, shown(given, options.media))
     if not options.result.exists():
         parser.error(f"{options.result}: no result yet; run it without --table first")

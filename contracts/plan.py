@@ -15,7 +15,7 @@ FiguresSource = Literal["measured", "scaled", "default"]
 class Chunk(Contract):
     """Frames `first`..`last` (inclusive) of the source, scored by one GPU task.
 
-    `warm_up` frames before `first` are decoded and scored but not written: for models with memory. A chunk with
+    `warm_up` frames before `first` are decoded and scored but not written: pixels depend on them. A chunk with
     `reuse` is not scored: its frames are taken from the result of the job's `base`.
     """
 
@@ -44,7 +44,8 @@ class PlanFigures(Contract):
     `workers` counts the tasks that run at once; each has `workers_per_task` to share its frames. `seconds_per_frame`
     are of one of those. `compile_seconds` are spent by the first task of every node. `fit_seconds` are those of fitting
     the style before any frame is scored, start-up included; 0 where it is fitted. `frame_size` is (width, height) of
-    the frames as they are scored. `measured_jobs` are those whose figures of speed these are, or are derived from.
+    the frames as they are scored. `warm_up` is the number of frames before its own that a chunk has to score because
+    pixels depend on them. `measured_jobs` are those whose figures of speed these are, or are derived from.
     """
 
     workers: int = Field(ge=1)
@@ -57,6 +58,7 @@ class PlanFigures(Contract):
     workers_per_task: int = Field(default=1, ge=1)
     compile_seconds: float = Field(default=0.0, ge=0)
     frame_size: tuple[int, int] | None = None
+    warm_up: int = Field(default=0, ge=0)
     source: FiguresSource = "default"
     measured_jobs: tuple[BatchId, ...] = ()
 

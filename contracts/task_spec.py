@@ -28,11 +28,16 @@ class ModelRef(Contract):
 
 
 class ScorerOptions(Contract):
-    """What changes the pixels. `max_dimension` is the longer side in pixels; None keeps the source's size."""
+    """What changes the pixels. `max_dimension` is the longer side in pixels; None keeps the source's size.
+
+    `steadiness` is what the frames before count when a painted frame is averaged with them (gpu_task/steadying.py): 0
+    leaves every frame as it was painted.
+    """
 
     max_dimension: int | None = Field(default=None, ge=16)
     strength: float = Field(default=1.0, ge=0.0, le=1.0)
     keep_color: bool = False
+    steadiness: float = Field(default=1.0, ge=0.0, le=1.0)
 
 
 class EncoderOptions(Contract):
@@ -102,7 +107,7 @@ class ScoreSpec(Contract):
     """Score frames `first`..`last` of `source` and upload them as one MP4 segment.
 
     `index` is the window of the source's index that holds the warm-up frames and the chunk; with a `replacement`, also
-    the frames around it that may be held.
+    the frames around it that may be held. `steadied` frames are averaged with those before them, the warm-up included.
     """
 
     version: SchemaVersion = SCHEMA_VERSION
@@ -113,6 +118,7 @@ class ScoreSpec(Contract):
     first: int
     last: int
     warm_up: int = 0
+    steadied: bool = False
     replacement: Replacement | None = None
     scorer: str
     model: ModelRef | None

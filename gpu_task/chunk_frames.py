@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -50,7 +50,8 @@ class ChunkFrame:
 
 class ChunkFrames:
     """What `spec` asks for, read from `source` at `size` (width, height), by so many `decoders` at once (None: as many
-    as suit the machine), each with a reader of its own.
+    as suit the machine), each with a reader of its own. Frames of `avoided`, before the chunk, are neither to warm up
+    with nor to be held.
 
     Raises (while iterated):
         BadFramesError: frames that are not to be replaced do not decode; it names all of them.
@@ -59,13 +60,18 @@ class ChunkFrames:
     """
 
     def __init__(
-        self, spec: ScoreSpec, source: RangedReader, size: tuple[int, int], decoders: int | None = None
+        self,
+        spec: ScoreSpec,
+        source: RangedReader,
+        size: tuple[int, int],
+        decoders: int | None = None,
+        avoided: Sequence[FrameRun] = (),
     ) -> None:
         self._spec, self._source, self._size = spec, source, size
         self._decoders = decoders or max(1, min(MAX_DECODERS, (os.process_cpu_count() or 1) // CORES_PER_DECODER))
         self._readers = [source]
         self._replaced = spec.replacement.frames if spec.replacement else ()
-        self._avoided = (*self._replaced, *(spec.replacement.avoid if spec.replacement else ()))
+        self._avoided = (*avoided, *self._replaced, *(spec.replacement.avoid if spec.replacement else ()))
 
     def __iter__(self) -> Generator[ChunkFrame]:
         scored = False

@@ -26,7 +26,6 @@ from gpu_task.evaluation.clips import find_clip
 from gpu_task.evaluation.extractors import LAYERS, open_extractor
 from gpu_task.evaluation.figures import table
 from gpu_task.evaluation.judging import Judgement, Model, judge
-from gpu_task.evaluation.motion import opencv
 from gpu_task.failures import BadFramesError
 from gpu_task.features_files import WeightsUnavailableError
 from gpu_task.model_files import ModelError, ModelFormatError, style_path
@@ -60,17 +59,18 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
 
     Raises: those of EXPECTED.
     """
-    opencv()  # rather now than after minutes of painting
     given = [name for name in (options.model, options.against) if name]
     size = options.style_size or style_size_of(options.model)
     style = read_style_image(options.style.read_bytes(), options.style.name, size)
     appearance = Appearance(open_extractor(options.features, options.weights), style)
     clips = [find_clip(path, options.frames, options.longer_side) for path in options.clips]
-    judgement = judge([Model(label_of(name), open_scorer(name)) for name in given], clips, appearance)
+    models = [Model(label_of(name), open_scorer(name), steadiness=options.steadiness) for name in given]
+    judgement = judge(models, clips, appearance)
     result = {
         "style": options.style.name,
         "style_size": size,
         "features": options.features,
+        "steadiness": options.steadiness,
         "models": [model.as_json() for model in judgement.models],
     }
     if not options.json:
@@ -143,6 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--frames", type=_at_least_2, default=24, help="of each clip, from its middle (default: 24)")
     parser.add_argument("--longer-side", type=_at_least_2, default=640, help="pixels (default: 640)")
     parser.add_argument("--style-size", type=int, help="shorter side of the style, pixels (default: the model's)")
+    parser.add_argument("--steadiness", type=float, default=1.0, help="0 to 1, as in a job's options (default: 1)")
     parser.add_argument("--threads", type=int, help="CPU threads (default: all)")
     parser.add_argument("--out", type=Path, help="folder for evaluation.json and the contact sheet, sheet.png")
     parser.add_argument("--json", action="store_true", help="print the result as JSON in place of the table")

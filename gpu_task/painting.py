@@ -48,8 +48,8 @@ def make_painting(network: nn.Module, dtype: torch.dtype, device: torch.device) 
     return Painting(paint).to(device).eval().requires_grad_(False)
 
 
-def mix_of(options: ScorerOptions, device: torch.device) -> Tensor | None:
-    """What `strength` and `keep_color` come to; None where the network's frame is wanted as it is."""
+def mix_of(options: ScorerOptions, device: torch.device | None = None) -> Tensor | None:
+    """What `strength` and `keep_color` come to, [3, 3]; None where the network's frame is wanted as it is."""
     if options.strength == 1 and not options.keep_color:
         return None
     taken = torch.eye(3)

@@ -8,16 +8,18 @@ from time import perf_counter
 
 from contracts import frame_runs
 from contracts.frame_runs import FrameRun
+from contracts.steadying import frames_before
 from contracts.task_spec import ScoreSpec
 from gpu_task import blobs, outcome
 from gpu_task.chunk_frames import ChunkFrames, Fates
-from gpu_task.failures import HopelessError
+from gpu_task.failures import BadFramesError, HopelessError
 from gpu_task.pipeline.chunk import run_chunk
 from gpu_task.pipeline.encoding import Encoding
 from gpu_task.pipeline.workers import Workers
 from gpu_task.progress import Progress
 from gpu_task.scorers import make_scorer
 from gpu_task.scorers.protocol import Scorer
+from gpu_task.steadying import Steadying, threads_beside
 from gpu_task.timings import Timings
 from media.frames import output_size
 from media.ranged import RangedReader
@@ -66,16 +68,34 @@ def prepare_scorer(spec: ScoreSpec) -> Scorer:
 def write_segment(spec: ScoreSpec, path: Path, timings: Timings, scorer: Scorer) -> Fates:
     """Decodes, scores and encodes the chunk, warm-up frames first; those are scored but not written.
 
+    A warm-up frame that cannot be scored is another chunk's loss: this one is begun again without it.
+
     Raises:
         BadFramesError: frames cannot be decoded or scored, and no replacement is asked for.
     """
+    avoided: tuple[FrameRun, ...] = ()
+    while True:
+        try:
+            return _write_segment(spec, path, timings, scorer, avoided)
+        except BadFramesError as error:
+            earlier = frame_runs.within(error.runs, 0, spec.first - 1)
+            bad = [part for run in earlier for part in frame_runs.without(run, avoided)]
+            if not bad or len(earlier) < len(error.runs):
+                raise
+            log.warning("warm-up: %s", error)
+            avoided = (*avoided, *bad)
+
+
+def _write_segment(
+    spec: ScoreSpec, path: Path, timings: Timings, scorer: Scorer, avoided: tuple[FrameRun, ...]
+) -> Fates:
     source = RangedReader(blobs.range_reader(spec.source), spec.source.size, name=blobs.label(spec.source.url))
-    frames = ChunkFrames(spec, source, output_size(spec.index, spec.options.max_dimension))
+    frames = ChunkFrames(spec, source, output_size(spec.index, spec.options.max_dimension), avoided=avoided)
     # The app counts the frames of a segment once it is there: a last word of them would be a request for nothing.
     with Progress(spec.to.progress, last_word=False) as progress:
         encoding = Encoding(spec, path, timings, progress)
         begun = perf_counter()
-        timings.pipelined(begun, run_chunk(frames, scorer, encoding))
+        timings.pipelined(begun, run_chunk(frames, scorer, encoding, _steadying(spec, scorer.device)))
     readers = frames.readers
     timings.downloaded(sum(reader.seconds for reader in readers))
     log.info(
@@ -85,6 +105,19 @@ def write_segment(spec: ScoreSpec, path: Path, timings: Timings, scorer: Scorer)
         sum(reader.requests for reader in readers),
     )
     return encoding.fates
+
+
+def _steadying(spec: ScoreSpec, device: str) -> Steadying | None:
+    """What steadies the chunk's frames; None where they stay as they are scored."""
+    if not spec.steadied:
+        if frames_before(spec.scorer, spec.options):
+            log.warning("frames %d..%d are not steadied", spec.first, spec.last)
+        return None
+    from gpu_task.painting import mix_of  # torch is imported with it; a scorer that paints nothing does without
+
+    mix = mix_of(spec.options)
+    threads = threads_beside(device, spec.execution.workers)
+    return Steadying(spec.options.steadiness, None if mix is None else mix.numpy(), threads)
 
 
 def _check_room(runs: Mapping[str, tuple[FrameRun, ...]]) -> dict[str, str]:

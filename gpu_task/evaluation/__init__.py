@@ -5,7 +5,6 @@ motion (flicker) -> figures -> table, sheet.
 
 Errors:
     EvaluationError
-        OpencvMissingError      optical flow is asked for and OpenCV is not installed
         TooFewFramesError       a clip is too short to tell flicker
         NoMotionFoundError      no frame of a clip follows from the one before it
         NotAnExtractorError     features that have no layers to measure with

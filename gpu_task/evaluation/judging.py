@@ -20,11 +20,13 @@ LOSS_FRAMES = 6
 
 @dataclass(frozen=True)
 class Model:
-    """What is judged, and the name it has in the results. `seams`: look for differences between chunkings."""
+    """What is judged, and the name it has in the results. `seams`: look for differences between chunkings.
+    `steadiness` as in a job's options; 0: each frame as it is painted."""
 
     name: str
     scorer: Scorer
     seams: bool = True
+    steadiness: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def _judge_clip(
     model: Model, clip: Clip, motion: Motion, appearance: Appearance
 ) -> tuple[ClipFigures, list[NDArray[np.uint8]]]:
     model.scorer.prepare(*clip.size)
-    painting = paint(model.scorer, clip)
+    painting = paint(model.scorer, clip, steadiness=model.steadiness)
     looked_at = sorted({round(n) for n in np.linspace(0, clip.count - 1, LOSS_FRAMES)})
     losses = appearance.losses([painting.frames[n] for n in looked_at], [clip.frames[n] for n in looked_at])
     figures = ClipFigures(
@@ -79,7 +81,7 @@ def _judge_clip(
         source_flicker=motion.flicker(clip.frames),
         coverage=motion.coverage,
         cuts=motion.cuts,
-        seam_difference=seam_difference(model.scorer, clip, painting) if model.seams else None,
+        seam_difference=seam_difference(model.scorer, clip, painting, model.steadiness) if model.seams else None,
         ms_per_frame=painting.ms_per_frame,
     )
     return figures, painting.frames

@@ -7,26 +7,20 @@ one. Pixels that come into view or leave are not compared: there, flow forth and
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import cast
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from gpu_task.evaluation import EvaluationError
 
-if TYPE_CHECKING:
-    from types import ModuleType
-
 # Flow forth and back may differ by this much of their squared lengths, and this many squared pixels more (Sundaram et
 # al. 2010, as Ruder et al. 2016 use it for styled video).
 RELATIVE, ABSOLUTE = 0.01, 0.5
 # A pair with fewer pixels to compare than this is a cut, not motion.
 MIN_COVERAGE = 0.3
-
-
-class OpencvMissingError(EvaluationError):
-    """Optical flow is asked for and OpenCV is not installed."""
 
 
 class NoMotionFoundError(EvaluationError):
@@ -54,14 +48,12 @@ class Motion:
         cuts: pairs left out because hardly anything of one frame is found in the other.
 
     Raises:
-        OpencvMissingError
         NoMotionFoundError: every pair is a cut.
     """
 
     def __init__(self, source: Sequence[NDArray[np.uint8]]) -> None:
-        self._cv2 = opencv()
-        self._cv2.setNumThreads(torch.get_num_threads())
-        gray = [self._cv2.cvtColor(frame, self._cv2.COLOR_RGB2GRAY) for frame in source]
+        cv2.setNumThreads(torch.get_num_threads())
+        gray = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in source]
         steps = [self._step(before, after) for before, after in pairwise(gray)]
         self._steps = [step if step.coverage >= MIN_COVERAGE else None for step in steps]
         kept = [step.coverage for step in self._steps if step]
@@ -87,16 +79,16 @@ class Motion:
         return float(np.mean([self._difference(step, *pair) for step, pair in pairs if step]))
 
     def _difference(self, step: Step, before: NDArray[np.uint8], after: NDArray[np.uint8]) -> float:
-        expected = self._sample(before.astype(np.float32), step.origin, self._cv2.INTER_CUBIC)
+        expected = self._sample(before.astype(np.float32), step.origin, cv2.INTER_CUBIC)
         return float(np.abs(expected - after)[step.comparable].mean())
 
     def _step(self, before: NDArray[np.uint8], after: NDArray[np.uint8]) -> Step:
-        flow = self._cv2.DISOpticalFlow_create(self._cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         forth, back = flow.calc(before, after, None), flow.calc(after, before, None)  # [H, W, 2]
         height, width = before.shape
         rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
         origin = np.stack([columns, rows], axis=-1) + back
-        returned = self._sample(forth, origin, self._cv2.INTER_LINEAR)
+        returned = self._sample(forth, origin, cv2.INTER_LINEAR)
         allowed = RELATIVE * ((back**2).sum(-1) + (returned**2).sum(-1)) + ABSOLUTE
         inside = ((origin >= 0) & (origin <= (width - 1, height - 1))).all(-1)
         return Step(origin, inside & (((returned + back) ** 2).sum(-1) < allowed))
@@ -105,16 +97,4 @@ class Motion:
         self, image: NDArray[np.float32], origin: NDArray[np.float32], interpolation: int
     ) -> NDArray[np.float32]:
         x, y = origin[..., 0], origin[..., 1]
-        return self._cv2.remap(image, x, y, interpolation, borderMode=self._cv2.BORDER_REPLICATE)
-
-
-def opencv() -> "ModuleType":
-    """Raises: OpencvMissingError."""
-    try:
-        import cv2
-    except ImportError as error:
-        raise OpencvMissingError(
-            f"flicker is measured with OpenCV, which cannot be imported ({error}); "
-            "install it: pip install -r gpu_task/requirements-evaluate.txt"
-        ) from error
-    return cv2
+        return cast(NDArray[np.float32], cv2.remap(image, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE))

@@ -5,6 +5,7 @@ channels; and worker processes that share the scoring.
     stages          threads that stop together
     batches         frames gathered into batches
     scoring         batches to results, in order, several on the device at once
+    steady          the stage that steadies them
     encoding        the stage that writes the segment
     chunk           the stages of one chunk joined
     workers         a scorer that is several processes

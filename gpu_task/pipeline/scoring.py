@@ -21,13 +21,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Shown:
-    """What is shown for a frame: RGB [H, W, 3]; and the seconds that it took to decode and to score."""
+    """What is shown for a frame: RGB [H, W, 3]; and the seconds that it took to decode and to score. One that was
+    scored has its `source` still, of the same size."""
 
     number: int
     fate: Fate
     rgb: NDArray[np.uint8]
     decode: float
     score: float
+    source: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class Scoring:
     def _show(self, frame: ChunkFrame, scored: Iterator[NDArray[np.uint8]], seconds: float) -> Shown:
         if frame.fate == "scored":
             self._last = next(scored)
-            return Shown(frame.number, frame.fate, self._last, frame.seconds, seconds)
+            return Shown(frame.number, frame.fate, self._last, frame.seconds, seconds, frame.rgb)
         rgb = self._last if frame.rgb is None else frame.rgb
         assert rgb is not None, f"frame {frame.number} is held, and neither a frame nor a stand-in came before it"
         return Shown(frame.number, frame.fate, rgb, frame.seconds, 0.0)

@@ -45,7 +45,7 @@ def plan_of(chunk_size: int, execution: Execution | None = None, **figures: Any)
 
 
 def outcome(plan: Plan, chunk: int, run: int = 1, job: str = JOB, **changes: Any) -> ChunkOutcome:
-    """A chunk that took 2 s of start-up and half a second a frame, after 3 s in the queue."""
+    """A chunk that took 2 s of start-up and half a second a frame, its warm-up included, after 3 s in the queue."""
     cut, task = plan.chunks[chunk], layout.chunk_task(chunk, None, 1)
     made = ChunkOutcome(
         chunk=chunk,
@@ -56,7 +56,7 @@ def outcome(plan: Plan, chunk: int, run: int = 1, job: str = JOB, **changes: Any
         segment=layout.segment_blob(job, task, run),
         segment_sha256="0" * 64,
         segment_bytes=2,
-        seconds=StageSeconds(queue=3.0, start=2.0, total=2.0 + 0.5 * cut.frame_count),
+        seconds=StageSeconds(queue=3.0, start=2.0, total=2.0 + 0.5 * (cut.warm_up + cut.frame_count)),
         device="cpu",
     )
     return made.model_copy(update=changes)

@@ -149,3 +149,20 @@ def test_compiling_is_paid_by_the_first_task_of_every_worker_only() -> None:
 
 def test_compiling_that_must_be_paid_off_makes_no_more_rounds() -> None:
     assert len(make_plan(index(1000), figures(compile_seconds=40.0, node_losses_per_hour=0)).chunks) == 4
+
+
+def test_a_chunk_scores_the_frames_that_its_own_depend_on_and_is_reckoned_so() -> None:
+    plain, steadied = (make_plan(index(1000), figures(warm_up=n, node_losses_per_hour=0), 250) for n in (0, 3))
+    assert [chunk.warm_up for chunk in steadied.chunks] == [0, 3, 3, 3]
+    assert steadied.expected_seconds == pytest.approx(plain.expected_seconds + 3 * 0.1)
+    assert steadied.expected_cost == pytest.approx(plain.expected_cost + 3 * 3 * 0.1 * 3.6 / 3600)
+
+
+def test_a_chunk_near_the_start_warms_up_with_the_frames_there_are() -> None:
+    assert [chunk.warm_up for chunk in make_plan(index(6), figures(warm_up=3), 2).chunks] == [0, 2, 3]
+
+
+def test_warming_up_makes_tiny_chunks_dearer_and_so_rarer() -> None:
+    known = {"start_up_seconds": 0.0, "node_losses_per_hour": 60, "seconds_per_frame": 10.0}
+    sizes = [best_chunk_size(400, figures(warm_up=n, **known)) for n in (0, 3)]
+    assert sizes[0] < sizes[1]

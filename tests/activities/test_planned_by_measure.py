@@ -146,10 +146,11 @@ def test_compiling_pays_from_the_frames_that_save_more_than_it_costs(monkeypatch
     known = COMPILING["style-transfer"]
     saved_per_frame = 100 * 0.003072 * (1 - known.time_ratio)
     enough = math.ceil(known.seconds / saved_per_frame) + 1  # of each of the two workers
-    assert not planned(new_job(2 * (enough - 2), chunk_size=enough - 2)).execution.compiled
-    assert planned(new_job(2 * enough, chunk_size=enough)).execution.compiled
+    alone = {"steadiness": 0}  # no frames but its own
+    assert not planned(new_job(2 * (enough - 2), chunk_size=enough - 2, **alone)).execution.compiled
+    assert planned(new_job(2 * enough, chunk_size=enough, **alone)).execution.compiled
     set_to(monkeypatch, WORKERS_PER_TASK="2")
-    assert not planned(new_job(2 * enough, chunk_size=enough)).execution.compiled
+    assert not planned(new_job(2 * enough, chunk_size=enough, **alone)).execution.compiled
 
 
 @pytest.mark.parametrize(("setting", "frames", "compiled"), [("never", LONG, False), ("always", 60, True)])

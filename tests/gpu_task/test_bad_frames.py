@@ -212,6 +212,25 @@ def test_replaced_frames_are_not_scored(film: Film, tmp_path: Path, plan: picky.
     assert fates == {"source": "30-31,40"}
 
 
+def test_a_warm_up_frame_that_cannot_be_scored_is_left_out(film: Film, tmp_path: Path, plan: picky.Plan) -> None:
+    plan.bad = {22, 23}
+
+    spec = film.spec("left-out", film.whole, 24, 30, warm_up=4, scorer="picky")
+    numbers, fates = written(film, "left-out", spec, tmp_path)
+
+    assert (numbers, fates) == (list(range(24, 31)), {})
+    assert plan.seen[-9:] == [20, 21, *range(24, 31)]
+
+
+def test_a_bad_frame_is_named_though_the_warm_up_has_one_too(film: Film, tmp_path: Path, plan: picky.Plan) -> None:
+    plan.bad, plan.batch_size = {22, 26}, 4
+
+    result = run(film.spec("both", film.whole, 24, 30, warm_up=4, scorer="picky"), tmp_path)
+
+    assert (result.outcome, result.cause) == ("failed", "frame")
+    assert (26, 26) in result.bad_frames
+
+
 def test_a_rerun_of_a_replacing_task_reports_what_is_there(film: Film, tmp_path: Path) -> None:
     spec = film.spec("rerun", film.damaged("rerun", KEY_GONE), 20, 44, replacement=hold(*GONE))
     first = run(spec, tmp_path)

@@ -115,4 +115,4 @@ class Sink:
 
 
 def stage_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name in ("decode", "batch", "encode")]
+    return [thread.name for thread in threading.enumerate() if thread.name in ("decode", "batch", "encode", "steady")]
