@@ -8,7 +8,7 @@ networks are compiled for the first size on one thread alone; on a GPU for all. 
     example as shipped  a picture file in, a picture file out, Johnson's network in float32 (benchmarks.shipped_example)
     model               the network alone, on tensors that are on its device: as it is, and as a scorer runs it
     score               a scorer: decoded frames in, painted frames out
-    task                decoded, scored, encoded: all but the way to storage
+    task                decoded, scored, steadied, encoded: all but the way to storage
     decode, encode      those alone
 
 FLOPs are counted by torch.utils.flop_counter on the network as it is written. `memory_mb` is the most that was in use

@@ -37,6 +37,7 @@ from gpu_task.precision import score_dtype
 from gpu_task.progress import Progress
 from gpu_task.scorers.protocol import OverlappingScorer, in_flight
 from gpu_task.scorers.style_transfer import StyleTransfer, batch_size, open_network, style_transfer
+from gpu_task.steadying import Steadying, threads_beside
 from gpu_task.timings import Timings
 from media.index import probe
 from media.ranged import RangedReader
@@ -154,7 +155,7 @@ class Bench:
 
         def run() -> None:
             encoding = Encoding(spec, self.folder / "segment.mp4", Timings(time.perf_counter()), Progress(""))
-            run_chunk(self._source(spec), scorer, encoding)
+            run_chunk(self._source(spec), scorer, encoding, Steadying(1.0, threads=threads_beside(scorer.device)))
 
         how, precision = "compiled" if compiled else "eager", dtype_name(score_dtype(self.device, "auto"))
         return Side(TASK, OURS, precision, how, self.task_frames, run, seconds)

@@ -100,6 +100,7 @@ def _add_job(submit: argparse.ArgumentParser) -> None:
     submit.add_argument("--max-dimension", type=int, metavar="PIXELS", help="longer side of the result, at most")
     _add_style_scale(submit)
     submit.add_argument("--strength", type=float, metavar="0..1", help="0 is the source, 1 the full style (default)")
+    submit.add_argument("--steadiness", type=float, metavar="0..1", help="0 paints each frame by itself (default: 1)")
     submit.add_argument("--keep-color", action="store_true", default=None, help="keep the source's colours")
     submit.add_argument("--max-cost", type=float, metavar="AMOUNT", help="refuse a job that is planned to cost more")
     bad = submit.add_argument_group("frames that cannot be decoded or scored")

@@ -28,7 +28,7 @@ Command = Callable[[Namespace, Connection, Console], int]
 FIT_FLAGS = ("style_scale", "max_dimension")
 OPTION_FLAGS = (
     *FIT_FLAGS,
-    *("chunk_size", "strength", "keep_color", "max_cost"),
+    *("chunk_size", "strength", "steadiness", "keep_color", "max_cost"),
     *("on_bad_frame", "max_bad_frames", "max_bad_run"),
 )
 EXIT_CODES = {"failed": 1, "cancelled": 1}

@@ -17,7 +17,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from typing import Self, cast
+from typing import Any, Self, cast
 
 import cv2
 import numpy as np
@@ -132,9 +132,10 @@ class Steadying:
     def _flow(self, after: Image, before: Image) -> Floats:
         """For each pixel of `after` how far it is from where it was in `before`, [h, w, 2]."""
         if not hasattr(self._local, "dis"):  # it has buffers of its own, so each thread has one
-            self._local.dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-            self._local.dis.setFinestScale(FINEST_SCALE)
-            self._local.dis.setVariationalRefinementIterations(REFINEMENTS)
+            dis: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+            dis.setFinestScale(FINEST_SCALE)
+            dis.setVariationalRefinementIterations(REFINEMENTS)
+            self._local.dis = dis
         return cast(Floats, self._local.dis.calc(after, before, None))
 
     def _mean(self, now: "Future[Pictures]", before: "Future[Pictures]", link: "Future[_Link]") -> Pictures:

@@ -7,7 +7,7 @@ one. Pixels that come into view or leave are not compared: there, flow forth and
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import cast
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -53,7 +53,7 @@ class Motion:
 
     def __init__(self, source: Sequence[NDArray[np.uint8]]) -> None:
         cv2.setNumThreads(torch.get_num_threads())
-        gray = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in source]
+        gray = [cast(NDArray[np.uint8], cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)) for frame in source]
         steps = [self._step(before, after) for before, after in pairwise(gray)]
         self._steps = [step if step.coverage >= MIN_COVERAGE else None for step in steps]
         kept = [step.coverage for step in self._steps if step]
@@ -83,7 +83,7 @@ class Motion:
         return float(np.abs(expected - after)[step.comparable].mean())
 
     def _step(self, before: NDArray[np.uint8], after: NDArray[np.uint8]) -> Step:
-        flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        flow: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         forth, back = flow.calc(before, after, None), flow.calc(after, before, None)  # [H, W, 2]
         height, width = before.shape
         rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
