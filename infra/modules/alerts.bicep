@@ -1,6 +1,7 @@
 // What somebody should hear of. Queries run over the workspace; each says in its description what to do.
-// A failed job is known by a line of the Durable extension, whose text is taken from its source (EndToEndTraceHelper).
-// unverified: that it arrives in AppTraces like this, and the columns of Batch's events; no account was at hand to see.
+// A failed job is known by the line that the app logs once for it, and, should that be lost, by one of the Durable extension,
+// whose text is taken from its source (EndToEndTraceHelper).
+// unverified: that they arrive in AppTraces like this, and the columns of Batch's events; no account was at hand to see.
 
 @description('Region.')
 param location string
@@ -21,12 +22,12 @@ var alerts = [
   {
     name: 'job-failed'
     title: 'A job failed'
-    what: 'The reason is in the job\'s status: python -m client watch JOB. Retry it once the cause is gone: python -m client retry JOB.'
+    what: 'The line has the reason, and python -m client logs JOB what each task did. Retry it once the cause is gone: python -m client retry JOB.'
     severity: 2
     window: 'PT15M'
     query: '''
 AppTraces
-| where Message contains "Function 'score_video (Orchestrator)' failed with an error"
+| where (SeverityLevel >= 3 and Message matches regex @"^job \S+ failed: ") or Message contains "Function 'score_video (Orchestrator)' failed with an error"
 '''
   }
   {

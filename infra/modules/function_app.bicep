@@ -76,6 +76,10 @@ var hosting = {
   AZURE_CLIENT_ID: identityClientId
   APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+  // With host.json's telemetryMode: the worker sends logs, metrics and spans itself (docs/observe.md).
+  PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
+  // The distro would make a span of every request to storage, some 20 a chunk, and each is paid for by its size.
+  OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,django,fastapi,flask,httpx,httpx2,psycopg2,requests,urllib,urllib3'
   // Orchestrators and activities share the worker's threads: as many as host.json lets run of both, and some to spare.
   PYTHON_THREADPOOL_THREAD_COUNT: '32'
   TASKHUB_NAME: 'atelier'

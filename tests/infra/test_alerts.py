@@ -41,6 +41,13 @@ def test_a_dead_letter_is_known_by_the_line_that_the_code_logs() -> None:
     assert f'startswith "{line % layout.DEADLETTER}"' in _query("dead-letter")
 
 
+def test_a_failed_job_is_known_by_the_line_that_the_code_logs() -> None:
+    (line,) = re.findall(r'log\.error\("(job %s failed: )%s"', (REPOSITORY / "activities" / "end_run.py").read_text())
+    (pattern,) = re.findall(r'Message matches regex @"([^"]*)"', _query("job-failed"))
+    assert re.match(pattern, line % "clip-0123456789abcdef")
+    assert not re.match(pattern, "job clip-0123456789abcdef finished")
+
+
 def test_a_failed_job_is_known_by_its_orchestrator() -> None:
     workflow = (REPOSITORY / "orchestrations" / "score_video.py").read_text()
     (name,) = re.findall(r"^def (\w+)\(ctx: OrchestrationContext, payload", workflow, re.MULTILINE)
