@@ -75,12 +75,12 @@ def purge(
         Conflict: it is under way, or is being cleaned up.
     """
     job = begun.job
+    if state is not None and state.runtime_status not in OVER:
+        raise Conflict("job", job, f"the job is under way ({status_name(state)}); cancel it first, or wait for its end")
     known = client.get_all_orchestration_states(OrchestrationQuery(fetch_inputs_and_outputs=False))
     parts = [part for part in known if part.instance_id.startswith(f"{job}:")]
-    running = [each for each in (state, *parts) if each is not None and each.runtime_status not in OVER]
-    if running:
-        problem = "it is under way, or still being cleaned up; cancel it first, or wait for its end"
-        raise Conflict("job", job, problem)
+    if any(part.runtime_status not in OVER for part in parts):
+        raise Conflict("job", job, "the job is over and still being cleaned up; try again in a moment")
     purged = purge_job(begun, with_video=with_video)
     removed = sum(client.purge_orchestration(part.instance_id).deleted_instance_count for part in parts)
     if state is not None:

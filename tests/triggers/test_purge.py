@@ -143,6 +143,16 @@ def test_a_job_under_way_is_not_forgotten(hub: Any, begun: StartInput) -> None:
     over(hub, begun)
 
 
+def test_a_job_that_is_still_cleaned_up_after_is_not_forgotten(hub: Any, begun: StartInput) -> None:
+    over(hub, begun)
+    guard = layout.guard_instance(begun.job, 1)
+    hub.schedule_new_orchestration("score_video", input=begun.model_dump(mode="json"), instance_id=guard)
+    hub.wait_for_orchestration_start(guard, timeout=20)
+    code, told = ask(hub, begun.job)
+    assert (code, len(traces(begun.job))) == (409, 7)
+    assert "try again in a moment" in told["errors"][0]["problem"]
+
+
 def test_a_job_whose_history_is_lost_is_forgotten_by_what_lies_in_storage(hub: Any, begun: StartInput) -> None:
     over(hub, begun)
     for instance in (layout.chunk_instance(begun.job, 0, 1), begun.job):
