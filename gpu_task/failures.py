@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.frame_runs import FrameRun, words
-from contracts.messages import MAX_BAD_RUNS, Cause
-from gpu_task import report
+from contracts.messages import MAX_BAD_RUNS, MAX_REASON_CHARACTERS, Cause
+from gpu_task.redact import redact
 from media.errors import UnsupportedMedia
 
 
@@ -50,14 +50,20 @@ class Failure:
 def describe(error: Exception, folder: Path) -> Failure:
     """The failure that `error` stands for; `folder` is where the task works."""
     if isinstance(error, BadFramesError):
-        return Failure(report.reason(error), "frame", error.runs[:MAX_BAD_RUNS])
+        return Failure(reason(error), "frame", error.runs[:MAX_BAD_RUNS])
     if isinstance(error, HopelessError | UnsupportedMedia):
-        return Failure(report.reason(error), "job")
+        return Failure(reason(error), "job")
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
         free = shutil.disk_usage(folder).free
         full = WorkFolderFullError(
             f"no space left in the work folder {folder} ({free / 1e6:,.0f} MB free on its disk; {error}); use nodes "
             "with a larger disk, or fewer task slots on each"
         )
-        return Failure(report.reason(full), "node")
-    return Failure(report.reason(error))
+        return Failure(reason(full), "node")
+    return Failure(reason(error))
+
+
+def reason(error: BaseException) -> str:
+    """`Type: message` without secrets, cut to what the contract allows."""
+    text = redact(f"{type(error).__name__}: {error}")
+    return text if len(text) <= MAX_REASON_CHARACTERS else text[: MAX_REASON_CHARACTERS - 1] + "…"

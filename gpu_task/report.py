@@ -2,8 +2,7 @@
 
 from azure.storage.queue import QueueClient, TextBase64EncodePolicy
 
-from contracts.messages import MAX_REASON_CHARACTERS, GpuResult
-from gpu_task.redact import redact
+from contracts.messages import GpuResult
 from gpu_task.transport import transport
 
 
@@ -17,9 +16,3 @@ def send(queue_url: str, result: GpuResult) -> None:
     with QueueClient.from_queue_url(queue_url, message_encode_policy=policy, transport=transport()) as queue:
         # A result is waited for; it must not expire before the orchestration's own deadline.
         queue.send_message(result.to_json(), time_to_live=-1)
-
-
-def reason(error: BaseException) -> str:
-    """`Type: message` without secrets, cut to what the contract allows."""
-    text = redact(f"{type(error).__name__}: {error}")
-    return text if len(text) <= MAX_REASON_CHARACTERS else text[: MAX_REASON_CHARACTERS - 1] + "…"

@@ -2,6 +2,8 @@
 
 import dataclasses
 import logging
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -85,11 +87,16 @@ def leave_records(spec: AnySpec, result: GpuResult, timings: Timings, log_file: 
         (spec.to.timings, "application/json", text.encode(), record),
         (spec.to.log, "text/plain; charset=utf-8", log_file.read_bytes(), None),
     )
-    for url, content_type, data, metadata in records:
-        try:
-            blobs.put(url, data, content_type, metadata)
-        except AzureError as error:
-            log.warning("%s could not be written: %s", blobs.label(url), error)
+    with ThreadPoolExecutor(len(records)) as uploads:  # the node waits for both
+        for upload in [uploads.submit(_leave, *record) for record in records]:
+            upload.result()
+
+
+def _leave(url: str, content_type: str, data: bytes, metadata: Mapping[str, str] | None) -> None:
+    try:
+        blobs.put(url, data, content_type, metadata)
+    except AzureError as error:
+        log.warning("%s could not be written: %s", blobs.label(url), error)
 
 
 def _summary(spec: AnySpec) -> str:

@@ -1,9 +1,9 @@
 import logging
 from pathlib import Path
 
+from gpu_task.failures import reason
 from gpu_task.log import start_log
 from gpu_task.redact import redact
-from gpu_task.report import reason
 
 URL = "https://a.blob.core.windows.net/c/b?se=2026-01-01&sp=r&sig=q%2Bz4%3D&sv=2025-01-05"
 

@@ -219,3 +219,8 @@ def wait_for(happened: Callable[[], bool]) -> None:
     while not happened():
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+def test_a_worker_that_reaches_no_storage_waits_for_no_client_of_it() -> None:
+    program = "import sys, gpu_task.pipeline.worker; sys.exit('azure' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
