@@ -14,7 +14,10 @@ _WORKER_THREADS = 32
 # What a GPU task imports whatever it does, and what some do. The addition says that the environment a process shows in
 # /proc is clean already: it is the node image's. Without it each task would start itself anew.
 WARMTH = Warmth(
-    preload=("gpu_task.program", "gpu_task.score_task", "gpu_task.scorers.identity"),
+    preload=(
+        *("gpu_task.program", "gpu_task.score_task", "gpu_task.scorers.identity"),
+        *("azure.core.rest._requests_basic", "av.subtitles.stream"),  # imported by a first request, a first decoder
+    ),
     on_use=("gpu_task.scorers.style_transfer", "gpu_task.fit_task"),
     environment=(("ATELIER_ENVIRONMENT_IS_CLEAN", "1"),),
 )
