@@ -206,8 +206,10 @@ class FunctionApp:
             raise JobOutcome(described(_problems(response)))
         if response.status_code in (401, 403):
             raise NotAllowed(f"{self._connection.endpoint} wants a function key: give --key or set ATELIER_KEY")
-        if response.status_code == 404:
-            raise AppError(f"{self._connection.endpoint} is no Atelier app: it answered 404; check --endpoint", 404)
+        if response.status_code in (404, 405):  # as for a function that is switched off
+            told = f"{self._connection.endpoint} answered {response.status_code}"
+            why = "it is no Atelier app (check --endpoint), or it takes no jobs for now (PAUSE, docs/operate.md)"
+            raise AppError(f"{told}: {why}", response.status_code)
         summary = " ".join(response.text.split())[:200] or "without a word"
         raise AppError(f"the app answered {response.status_code}: {summary}", response.status_code)
 

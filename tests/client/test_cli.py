@@ -282,6 +282,17 @@ async def test_purge_says_what_was_removed_and_takes_the_video_only_where_it_is_
     assert (done.code, done.json["video"], app.jobs) == (0, "mosaic/clip.mp4", [])
 
 
+@pytest.mark.parametrize("status", [404, 405])
+async def test_an_app_whose_doors_are_closed_is_told_from_one_that_is_elsewhere(
+    client: Client, app: FakeFunctionApp, clip: Path, status: int
+) -> None:
+    app.refusal = (status, {})  # what a function that is switched off answers
+    done = await client("submit", str(clip), "--style", "mosaic")
+    assert done.code == 2
+    assert f"answered {status}" in done.err
+    assert "PAUSE, docs/operate.md" in done.err
+
+
 async def test_a_job_that_is_not_there_is_exit_code_2(client: Client) -> None:
     for command in (["status", "gone"], ["purge", "gone"], ["cancel", "gone"], ["download", "gone", "--out", "x"]):
         done = await client(*command)
