@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from contracts.plan import PlanFigures
+from contracts.steadying import frames_before
+from contracts.task_spec import ScorerOptions
 from scripts.machine_costs import Cut, Machine, break_even_speed, cut, shaped
 from scripts.pool_costs import (
     Pool,
@@ -30,7 +32,12 @@ CPU_SECONDS_PER_FRAME = 0.092
 # An example, not a measurement: half an hour at 25 frames a second on eight GPUs.
 FRAMES, GPUS = 45_000, 8
 GPU = PlanFigures(
-    workers=1, start_up_seconds=20, seconds_per_frame=0.05, node_losses_per_hour=0.5, node_price_per_hour=1
+    workers=1,
+    start_up_seconds=20,
+    seconds_per_frame=0.05,
+    node_losses_per_hour=0.5,
+    node_price_per_hour=1,
+    warm_up=frames_before("style-transfer", ScorerOptions()),
 )
 
 
