@@ -56,7 +56,7 @@ def test_the_pool_has_the_file_with_every_brace_filled_in() -> None:
 
 def test_a_paused_pool_lets_tasks_finish_and_then_has_no_nodes() -> None:
     paused = _formula(pause="all", minNodes=2)
-    assert _targets(paused, held=(1, 3), samples=10, **{"$PendingTasks": 40.0}) == (0, 0)
+    assert _targets(paused, held=(1, 3), samples=10, PendingTasks=40) == (0, 0)
     assert "$NodeDeallocationOption = taskcompletion" in paused
     assert _formula(pause="doors") == _formula(), "closed doors leave running jobs their nodes"
 
