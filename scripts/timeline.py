@@ -28,10 +28,12 @@ def picture_of(spans: Sequence[Told]) -> Picture:
     by_id = {span.id: span for span in spans}
     tasks = [span for span in spans if span.name == "task"]
     for task in tasks:
-        nodes[str(task.about.get("node") or "no node")].append(task)
+        nodes[str(task.about.get("node") or "")].append(task)
     lanes = [_workflow(spans), *_app(spans, by_id), *_waiting(spans, tasks)]
+    unknown = nodes.pop("", [])  # Batch no longer knows where they ran
     for number, (_, mine) in enumerate(sorted(nodes.items()), 1):
-        lanes += _node(number, mine, spans)
+        lanes += _node(f"node {number}", mine, spans)
+    lanes += _node("some node", unknown, spans)
     frames = sum(int(task.about.get("frames", 0)) for task in tasks if not task.failed)
     facts = [f"{len(tasks)} GPU tasks", f"{len(nodes)} nodes", f"{run.end - run.begin:.1f} s"]
     if frames:
@@ -75,15 +77,14 @@ def _waiting(spans: Sequence[Told], tasks: Sequence[Told]) -> list[Lane]:
     return lanes
 
 
-def _node(number: int, tasks: Sequence[Told], spans: Sequence[Told]) -> list[Lane]:
+def _node(name: str, tasks: Sequence[Told], spans: Sequence[Told]) -> list[Lane]:
     """A row for the tasks and one for each stage; a node that runs several tasks at once has such rows for each."""
     lanes: list[Lane] = []
     for slot, row in enumerate(_rows(tasks, _launched(spans))):
         ids = {task.id for task in row}
-        name = f"node {number}" if not slot else ""
         begun = _launched(spans)
         bars = tuple(Bar(begun.get(t.id, t.begin), t.end, "task", _short(t), t.failed is not None) for t in row)
-        lanes.append(Lane(name, "task", bars, 18))
+        lanes.append(Lane("" if slot else name, "task", bars, 18))
         stages = [span for span in spans if span.parent in ids and span.name in STAGES]
         mine = {stage: tuple(Bar(s.begin, s.end, stage, "") for s in stages if s.name == stage) for stage in STAGES}
         lanes += [Lane("", stage, bars, 11) for stage, bars in mine.items() if bars]

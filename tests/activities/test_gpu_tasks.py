@@ -9,10 +9,11 @@ from activities import gpu_tasks, storage
 from activities.end_run import mark_ended
 from contracts import layout
 from contracts.frame_times import FrameTimes
-from contracts.messages import GPU_RESULTS_QUEUE, GPU_TASKS_QUEUE
+from contracts.messages import GPU_RESULTS_QUEUE, GPU_TASKS_QUEUE, GpuTask
 from contracts.steps import EndInput, RunRef, TaskRef
 from contracts.task_spec import ScorerOptions, ScoreSpec, SourceRef
 from contracts.video_index import VideoIndex
+from telemetry.ids import RunSpans
 from tests.azurite import Azurite
 from tests.job_services import job_of, names, services, start_of, write_start
 from tests.local.batch_service.local_batch import LocalBatch
@@ -75,6 +76,15 @@ def test_a_spec_is_written_and_its_message_sent(task: TaskRef) -> None:
     assert gpu_tasks.hand_over(task, spec_of(task))
     assert names(layout.JOBS, layout.spec_prefix(task.job)) == [layout.spec_blob(task.job, task.task, 1)]
     assert waiting() == before + 1
+
+
+def test_the_spec_and_the_message_carry_the_tasks_own_span(task: TaskRef, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[GpuTask] = []
+    monkeypatch.setattr(storage.system_account(), "send", lambda _, message: sent.append(message))
+    spec = spec_of(task)
+    assert gpu_tasks.hand_over(task, spec)
+    span = RunSpans(task.job, 1).task("c00000-a1").traceparent
+    assert [spec.identity.traceparent, *(message.traceparent for message in sent)] == [span, span]
 
 
 def test_a_run_that_was_ended_meanwhile_gets_no_task_and_keeps_no_spec(task: TaskRef) -> None:

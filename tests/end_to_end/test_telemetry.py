@@ -90,6 +90,13 @@ def test_the_context_goes_through_both_queues(ran: Ran) -> None:
     assert {span.parent for span in ran.of("submit to Batch")} == {task.id for task in ran.of("task")}
 
 
+def test_a_node_brings_back_the_context_it_was_given(ran: Ran) -> None:
+    logs = ran.stack.system.get_container_client("logs")
+    for task in (str(task.about["task"]) for task in ran.of("task") if not task.failed):
+        left = json.loads(logs.download_blob(f"{ran.job}/{task}-r1.timings.json").readall())
+        assert left["traceparent"] == left["result"]["traceparent"] == RunSpans(ran.job, 1).task(task).traceparent
+
+
 def test_phases_follow_each_other_and_activities_lie_where_they_belong(ran: Ran) -> None:
     phases = [span for span in ran.spans if span.about.get("phase")]
     assert [span.name for span in phases] == ["probing", "preparing", "scoring", "stitching", "publishing"]
@@ -106,8 +113,8 @@ def test_the_summary_tells_the_time_per_chunk_and_per_frame(ran: Ran) -> None:
     assert sorted(row["outcome"] for row in rows) == ["failed", "succeeded", "succeeded"]
     for row in rows:
         if row["outcome"] == "succeeded":
-            assert row["frames"] == "30"
-            assert 0 < float(row["ms_per_frame"]) * 30 / 1000 <= float(row["total_s"])
+            assert int(row["frames"]) >= 30  # of a later chunk the frames before it as well
+            assert 0 < float(row["ms_per_frame"]) * int(row["frames"]) / 1000 <= float(row["total_s"])
             assert float(row["slowest_frame_ms"]) > 0
 
 
@@ -146,7 +153,7 @@ def test_the_client_lists_tasks_and_saves_what_they_left(ran: Ran, tmp_path: Pat
     tasks = {entry["task"]: entry for entry in json.loads(listed.stdout)["tasks"]}
     done = {task.about["task"] for task in ran.of("task") if not task.failed}
     assert tasks.keys() == done  # one that was killed has left nothing
-    assert {entry["record"]["frames"] for entry in tasks.values()} == {30}
+    assert min(entry["record"]["frames"] for entry in tasks.values()) == 30
     table = _client(ran, ran.job).stdout.splitlines()
     assert {"task", "outcome", "frames", "seconds", "ms/frame"} <= set(table[0].split())
     assert {line.split()[1] for line in table[1:] if line.strip()} == done
@@ -155,7 +162,7 @@ def test_the_client_lists_tasks_and_saves_what_they_left(ran: Ran, tmp_path: Pat
     saved = {path.name for path in (tmp_path / "logs").iterdir()}
     assert saved == {f"{task}-r1.{kind}" for task in done for kind in ("log", "timings.json")} | {"summary-r1.csv"}
     frames = json.loads((tmp_path / "logs" / f"{min(done)}-r1.timings.json").read_text())["frames"]
-    assert len(frames) == 30
+    assert len(frames) == tasks[min(done)]["record"]["frames"]
 
 
 def test_the_client_prints_one_log_and_says_what_there_is_not(ran: Ran) -> None:

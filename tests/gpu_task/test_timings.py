@@ -3,6 +3,9 @@ import time
 
 import pytest
 
+from contracts.messages import GpuResult
+from contracts.task_record import MOST_INTERVALS, RECORD_METADATA_KEY
+from contracts.task_spec import TaskIdentity
 from gpu_task.timings import PipelineSeconds, Timings
 
 
@@ -47,3 +50,39 @@ def test_the_stage_that_bounds_a_pipeline_is_told() -> None:
 
     assert seconds.slowest == ("score", 4.5)
     assert json.loads(timings.to_json())["pipeline"]["busy"] == {"decode": 1.0, "score": 4.5}
+
+
+IDENTITY = TaskIdentity(
+    job="clip-0123", task="c00003-10-19-a2", chunk=3, piece=(10, 19), attempt=2, instance_id="x", submitted_at=1.0
+)
+
+
+def result(**more: object) -> GpuResult:
+    known = {"seconds": {"score": 4.0, "total": 9.0}, "device": "a device", "outcome": "succeeded"}
+    return GpuResult.model_validate(IDENTITY.about() | known | more)
+
+
+def test_the_record_says_when_each_stage_was_at_work_counted_from_the_programs_start() -> None:
+    began = time.perf_counter() - 9.0
+    timings = Timings(began)
+    timings.pipelined(began + 2.0, PipelineSeconds(6.0, {}, {}, {"decode": (0.0, 4.0), "score": (1.0, 5.5)}))
+    timings.lasted("upload", began + 8.0, began + 8.5)
+    for number, score in ((10, 1.0), (11, 2.0), (12, 1.0)):
+        timings.frame(number, decode=0.25, score=score, encode=0.5)
+
+    record = timings.record(IDENTITY, result())
+
+    intervals = [(interval.stage, interval.begin, interval.end) for interval in record.intervals]
+    assert intervals == [("decode", 2.0, 6.0), ("score", 3.0, 7.5), ("upload", 8.0, 8.5)]
+    assert record.began == pytest.approx(time.time() - 9.0, abs=1.0)
+    assert (record.task, record.piece, record.attempt, record.submitted) == ("c00003-10-19-a2", (10, 19), 2, 1.0)
+    assert (record.frames, record.slowest_frame, record.seconds_per_frame) == (3, (11, 2.75), 3.0)
+
+
+def test_the_largest_record_fits_into_a_blobs_metadata() -> None:
+    timings = Timings(0.0)
+    for _ in range(2 * MOST_INTERVALS):
+        timings.lasted("x" * 20, 123456.123456, 9_999_999.123456)
+    record = timings.record(IDENTITY, result(device="ö" * 500, outcome="failed", reason="ö" * 2_000))
+    assert len(RECORD_METADATA_KEY + record.to_json()) < 8 * 1024
+    assert record.to_json().isascii()

@@ -5,7 +5,9 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -148,3 +150,30 @@ def test_azures_exporter_is_asked_for_by_both_of_its_settings() -> None:
     assert not destinations("traces", address)
     enabled = address | {"PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "true"}
     assert destinations("traces", enabled).azure == "InstrumentationKey=0"
+
+
+def test_spans_go_to_a_collector_where_opentelemetrys_own_variables_say(tmp_path: Path) -> None:
+    received: list[tuple[str, bytes]] = []
+
+    class Collector(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        compression = {"OTEL_EXPORTER_OTLP_COMPRESSION": "none"}
+        run({"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint} | compression, tmp_path)
+        server.shutdown()
+        thread.join()
+    [(path, body)] = received
+    assert path == "/v1/traces"
+    spans = ExportTraceServiceRequest.FromString(body).resource_spans[0].scope_spans[0].spans
+    assert [span.name for span in spans] == ["fine", "broken"]
+    assert {span.trace_id.hex() for span in spans} == {f"{RunSpans('clip', 1).trace_id:032x}"}

@@ -2,6 +2,8 @@
 
 import base64
 import json
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -16,6 +18,7 @@ from contracts import layout
 from contracts.deadletter import Failures
 from contracts.messages import FINISHED_EVENT, GpuResult
 from contracts.steps import RunEnd
+from telemetry.ids import RunSpans, SpanRef
 from tests.triggers.conftest import RecordingClient, function, queue_message
 from triggers import gpu_queues
 
@@ -53,6 +56,34 @@ def test_a_result_is_told_to_the_chunk_that_awaits_it(submitted: Account, client
     [(instance, event, data)] = client.events
     assert (instance, event, data["outcome"]) == (ABOUT["instance_id"], FINISHED_EVENT, "succeeded")
     assert kept() == []
+
+
+@pytest.mark.parametrize(
+    ("said", "parent"),
+    [
+        (None, RunSpans(JOB, 1).task("c00003-a2")),  # a node of an earlier version
+        ("00-" + "0" * 32 + "-no-01", RunSpans(JOB, 1).task("c00003-a2")),
+        ("00-" + "a" * 32 + "-" + "b" * 16 + "-01", SpanRef(int("a" * 32, 16), int("b" * 16, 16))),
+    ],
+)
+def test_a_results_span_is_a_part_of_the_one_that_its_message_brings(
+    submitted: Account,
+    client: RecordingClient,
+    monkeypatch: pytest.MonkeyPatch,
+    said: str | None,
+    parent: SpanRef,
+) -> None:
+    parents: list[SpanRef] = []
+
+    @contextmanager
+    def span(name: str, of: SpanRef, **attributes: object) -> Generator[None]:
+        parents.append(of)
+        yield
+
+    monkeypatch.setattr(gpu_queues, "span", span)
+    on_gpu_result(queue_message(json.dumps(json.loads(RESULT) | {"traceparent": said})), client)
+    assert parents == [parent]
+    assert len(client.events) == 1
 
 
 def test_a_result_of_a_task_that_was_never_submitted_is_kept(submitted: Account, client: RecordingClient) -> None:

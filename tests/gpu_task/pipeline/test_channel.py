@@ -1,4 +1,5 @@
 import threading
+import time
 
 import pytest
 
@@ -78,3 +79,12 @@ def test_after_an_error_nothing_more_is_taken_or_put() -> None:
 def test_a_channel_holds_at_least_one_item() -> None:
     with pytest.raises(ValueError, match="limit: 0"):
         Channel[int](Joint(), 0)
+
+
+def test_it_knows_when_the_first_and_the_last_item_were_put() -> None:
+    channel, before = Channel[int](Joint(), 3), time.perf_counter()
+    assert (channel.first, channel.last) == (0.0, 0.0)
+    channel.put(1)
+    between = time.perf_counter()
+    channel.put(2)
+    assert before <= channel.first <= between <= channel.last <= time.perf_counter()
