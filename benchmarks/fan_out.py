@@ -27,7 +27,7 @@ TASK_STAGES = ("queue", "launch", "start", "input and output", "score", "report"
 FEW, MANY, WIDE = 50, 1_000, 200  # chunks of the goals
 BASE = 100
 # Why submission is not batched: a chunk's message waits in Batch's queue most of the time, and creating its task is
-# one of some 30 requests that a chunk costs; the scheduler never ran dry.
+# one of some 25 requests that a chunk costs; the scheduler never ran dry.
 NOTES = (
     "submission is one create_task per message: it costs 2-3 ms of a chunk's CPU time, and tasks wait for nodes, not "
     "nodes for tasks; batches of create_tasks and of queue writes would gain nothing that can be seen here"
