@@ -13,17 +13,20 @@ from typing import Any, Self
 
 import httpx
 
+from local.identity.certificate import Certificate
 from local.identity_access import PORTS
 from local.ports import choose_ports
 from local.state_folder import StateFolder
 from tests.end_to_end.local_stack import OVER, ROOT, wait_for
+from tests.identity.ingestion import Ingestion
 from tests.infra.deployments import events
 
 # Azurite's names for the accounts; Azure's are of the deployment.
 ACCOUNTS = {"AzureWebJobsStorage": "devstoreaccount1", "DATA_STORAGE": "data", "SYSTEM_STORAGE": "system"}
-_SERVICES = ("functions", "blob", "queue", "table", "batch", *PORTS)
+_SERVICES = ("functions", "blob", "queue", "table", "batch", "insights", *PORTS)
 _STORAGE = re.compile(r"https://\w+\.(blob|queue|table)\.core\.windows\.net(?=/|$)")
 _BATCH = re.compile(r"https://\w+\.\w+\.batch\.azure\.com(?=/|$)")
+_INSIGHTS = re.compile(r"https://[\w.-]+\.(?:applicationinsights\.azure|livediagnostics\.monitor\.azure)\.com(?=/)")
 _OF_AZURE = ("AZURE_", "BATCH_", "DATA_STORAGE", "SYSTEM_STORAGE", "AzureWebJobs", "IDENTITY_", "MSI_")
 
 
@@ -35,6 +38,8 @@ def at_home(emitted: dict[str, str], ports: dict[str, int]) -> dict[str, str]:
 def _moved(connection: str, value: str, ports: dict[str, int]) -> str:
     if _BATCH.match(value):
         return _BATCH.sub(f"https://127.0.0.1:{ports['batch']}", value)
+    if _INSIGHTS.search(value):
+        return _INSIGHTS.sub(f"https://127.0.0.1:{ports['insights']}", value)
     return _STORAGE.sub(lambda found: f"https://127.0.0.1:{ports[found[1]]}/{ACCOUNTS[connection]}", value)
 
 
@@ -52,7 +57,7 @@ class DeployedStack:
         ports = choose_ports(dict.fromkeys(_SERVICES, 0), {})
         folder.write("ports.json", ports)
         folder.close()
-        self.settings = at_home(emitted, ports)
+        self.settings, self._insights = at_home(emitted, ports), ports["insights"]
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "local", "up", "--identity", "--require-keys", "--nodes", "1", "--port", "0"]
@@ -63,7 +68,8 @@ class DeployedStack:
             self._process = subprocess.Popen(
                 command,
                 cwd=ROOT,
-                env=without_azure(dict(os.environ)),
+                # Azure's exporter reports on itself too, to an address of its own.
+                env=without_azure(dict(os.environ)) | {"APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true"},
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -75,6 +81,9 @@ class DeployedStack:
         self.endpoints: dict[str, str] = json.loads((self.state / "endpoints.json").read_text())
         self.url, self.key = self.endpoints["functions"], self.endpoints["key"]
         lines = (self.state / "identity.env").read_text().splitlines()
+        folder = self.state / "identity"
+        certificate = Certificate(folder / "certificate.pem", folder / "key.pem", folder / "trusted.pem")
+        self.insights = Ingestion(certificate, self._insights).__enter__()
         self.identity = dict(shlex.split(line)[0].split("=", 1) for line in lines)
         return self
 
@@ -83,6 +92,7 @@ class DeployedStack:
         self._process.wait(30)
         assert self._process.stdout is not None
         self._process.stdout.close()
+        self.insights.__exit__(kind, error, at)
 
     @property
     def log(self) -> str:

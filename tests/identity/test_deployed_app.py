@@ -26,7 +26,7 @@ from contracts.ledger import Ledger
 from contracts.task_spec import SPEC_URL_VARIABLE
 from local.app_settings import BatchAccount, PoolSize, identity_settings
 from media.verify import audio_digests, frame_times_of
-from tests.end_to_end.local_stack import ROOT, make_clip
+from tests.end_to_end.local_stack import ROOT, make_clip, wait_for
 from tests.identity.deployed_stack import DeployedStack, at_home, without_azure
 from tests.infra.deployments import app_settings
 
@@ -49,11 +49,12 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_only_addresses_are_not_the_deployments_own() -> None:
     emitted = app_settings()
-    ports: dict[str, int] = dict.fromkeys(("blob", "queue", "table", "batch"), 1)
+    ports: dict[str, int] = dict.fromkeys(("blob", "queue", "table", "batch", "insights"), 1)
     used = at_home(emitted, ports)
     assert used.keys() == emitted.keys()
     changed = {name for name, value in used.items() if value != emitted[name]}
-    assert changed == {name for name in emitted if name.endswith("ServiceUri")} | {"BATCH_ENDPOINT"}
+    addresses = {name for name in emitted if name.endswith("ServiceUri")}
+    assert changed == addresses | {"BATCH_ENDPOINT", "APPLICATIONINSIGHTS_CONNECTION_STRING"}
     assert all(used[name].endswith("/") == emitted[name].endswith("/") for name in changed)
     # What the stack sets by itself is among them, but for one that functionAppConfig has in Azure.
     own = identity_settings(SERVICES, BatchAccount("https://b", "n", "k"), PoolSize(), "c")
@@ -80,6 +81,8 @@ def test_an_upload_that_event_grid_tells_of_becomes_a_finished_video(
     assert_tasks_had_no_key(ended["job"])
     assert "a user-delegation key for queues" in as_app.log  # so the tasks' results came by one, not by a key
     assert "a token for https://batch.core.windows.net" in as_app.log
+    wait_for(lambda: as_app.insights.taken)  # and what the run was, by a token for Application Insights
+    assert as_app.insights.refused == []
 
 
 def assert_tasks_had_no_key(job: str) -> None:

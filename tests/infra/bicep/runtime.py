@@ -5,6 +5,7 @@ A template that reads anything else of a resource is an error: these names are t
 
 from collections.abc import Callable
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 
 def _storage(name: str) -> dict[str, Any]:
@@ -15,7 +16,11 @@ def _storage(name: str) -> dict[str, Any]:
 _TOLD: dict[str, Callable[[str], dict[str, Any]]] = {
     "Microsoft.Batch/batchAccounts": lambda name: {"accountEndpoint": f"{name}.westeurope.batch.azure.com"},
     "Microsoft.ContainerRegistry/registries": lambda name: {"loginServer": f"{name}.azurecr.io"},
-    "Microsoft.Insights/components": lambda name: {"ConnectionString": f"InstrumentationKey=of-{name}"},
+    "Microsoft.Insights/components": lambda name: {
+        "ConnectionString": f"InstrumentationKey={uuid5(NAMESPACE_URL, name)};"
+        "IngestionEndpoint=https://westeurope-5.in.applicationinsights.azure.com/;"
+        "LiveEndpoint=https://westeurope.livediagnostics.monitor.azure.com/"
+    },
     "Microsoft.ManagedIdentity/userAssignedIdentities": lambda name: {
         "clientId": f"client-of-{name}",
         "principalId": f"principal-of-{name}",
