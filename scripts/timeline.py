@@ -17,7 +17,8 @@ from scripts.trace_file import Told, read_run
 
 PHASES = ("probing", "preparing", "scoring", "stitching", "publishing")
 WAITING = ("queue", "wait for a node", "launch")
-STAGES = ("start", "download", "decode", "score", "encode", "stitch", "upload", "unknown")
+# In the order of a frame's way; a stage that is not among them comes after these.
+STAGES = ("start", "download", "decode", "score", "steady", "encode", "stitch", "upload", "unknown")
 # Rows of waiting tasks: more are told in words.
 MOST_WAITING = 24
 
@@ -25,11 +26,10 @@ MOST_WAITING = 24
 def picture_of(spans: Sequence[Told]) -> Picture:
     """`spans` as `read_run` gives them."""
     run, nodes = spans[0], defaultdict[str, list[Told]](list)
-    by_id = {span.id: span for span in spans}
     tasks = [span for span in spans if span.name == "task"]
     for task in tasks:
         nodes[str(task.about.get("node") or "")].append(task)
-    lanes = [_workflow(spans), *_app(spans, by_id), *_waiting(spans, tasks)]
+    lanes = [_workflow(spans), *_app(spans), *_waiting(spans, tasks)]
     unknown = nodes.pop("", [])  # Batch no longer knows where they ran
     for number, (_, mine) in enumerate(sorted(nodes.items()), 1):
         lanes += _node(f"node {number}", mine, spans)
@@ -37,7 +37,7 @@ def picture_of(spans: Sequence[Told]) -> Picture:
     frames = sum(int(task.about.get("frames", 0)) for task in tasks if not task.failed)
     facts = [f"{len(tasks)} GPU tasks", f"{len(nodes)} nodes", f"{run.end - run.begin:.1f} s"]
     if frames:
-        facts.insert(0, f"{frames} frames")
+        facts.insert(0, f"{frames} frames scored")
     return Picture(f"Job {run.about.get('job')}", ", ".join(facts), max(span.end for span in spans), tuple(lanes))
 
 
@@ -46,16 +46,10 @@ def _workflow(spans: Sequence[Told]) -> Lane:
     return Lane("workflow", "phases", bars, 22)
 
 
-def _app(spans: Sequence[Told], by_id: dict[str, Told]) -> list[Lane]:
+def _app(spans: Sequence[Told]) -> list[Lane]:
     """What the app itself did: activities and messages. Those of one time lie below each other."""
-    known = {*PHASES, *WAITING, *STAGES, "job", "chunk", "fit", "task"}
-    parents = (None, "job", *PHASES, "chunk", "fit", "stitch", "task")
-    own = [
-        span
-        for span in spans
-        if span.name not in known and (by_id[span.parent].name if span.parent in by_id else None) in parents
-    ]
-    rows = _rows(own)
+    known = (*PHASES, "job", "chunk", "fit", "stitch", "task")
+    rows = _rows([span for span in spans if span.name not in known and "node" not in span.about])
     return [
         Lane("app" if not at else "", "activities, messages" if not at else "", tuple(_of_app(s) for s in row), 9)
         for at, row in enumerate(rows)
@@ -85,10 +79,15 @@ def _node(name: str, tasks: Sequence[Told], spans: Sequence[Told]) -> list[Lane]
         begun = _launched(spans)
         bars = tuple(Bar(begun.get(t.id, t.begin), t.end, "task", _short(t), t.failed is not None) for t in row)
         lanes.append(Lane("" if slot else name, "task", bars, 18))
-        stages = [span for span in spans if span.parent in ids and span.name in STAGES]
-        mine = {stage: tuple(Bar(s.begin, s.end, stage, "") for s in stages if s.name == stage) for stage in STAGES}
-        lanes += [Lane("", stage, bars, 11) for stage, bars in mine.items() if bars]
+        stages = [s for s in spans if s.parent in ids and "node" in s.about and s.name not in WAITING]
+        for stage in sorted({s.name for s in stages}, key=_order):
+            mine = tuple(Bar(s.begin, s.end, stage, "") for s in stages if s.name == stage)
+            lanes.append(Lane("", stage, mine, 11))
     return lanes
+
+
+def _order(stage: str) -> tuple[int, str]:
+    return (STAGES.index(stage) if stage in STAGES else len(STAGES), stage)
 
 
 def _launched(spans: Sequence[Told]) -> dict[str, float]:

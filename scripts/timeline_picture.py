@@ -15,6 +15,8 @@ LEGEND, LEGEND_ROW = 82, 22
 TICKS = 10
 INK, FAINT, GRID, BAND, PAPER = "#1f2430", "#6b7280", "#e3e6ec", "#f6f7f9", "#ffffff"
 FAILED = "#d62839"
+# Of a stage that this program does not know.
+OTHER = "#b08968"
 # Kind of bar -> (colour, what the legend says). Bars that are all named where they are need no legend.
 COLORS = {
     "probing": ("#8d99ae", "probing"),
@@ -31,6 +33,7 @@ COLORS = {
     "download": ("#7aa6c2", "download"),
     "decode": ("#2a9d8f", "decode"),
     "score": ("#e76f51", "score"),
+    "steady": ("#e9c46a", "steady"),
     "encode": ("#457bc4", "encode"),
     "stitch": ("#6d597a", "stitch"),
     "upload": ("#7b5ea7", "upload"),
@@ -138,7 +141,7 @@ class Picture:
         for bar in lane.bars:
             # What took less than a pixel is seen all the same.
             begin, end = self._x(bar.begin), max(self._x(bar.end), self._x(bar.begin) + 1)
-            canvas.box(begin, top, end, top + lane.height, FAILED if bar.failed else COLORS[bar.kind][0])
+            canvas.box(begin, top, end, top + lane.height, _color(bar))
             if self._fits(bar):
                 canvas.text((begin + end) / 2, middle, bar.label, 11, INK if bar.kind == "task" else PAPER, "mm")
 
@@ -164,6 +167,10 @@ class _Canvas:
         self._draw.text(
             (x * SCALE, y * SCALE), words, color, _font(size), anchor, stroke_width=stroke, stroke_fill=color
         )
+
+
+def _color(bar: Bar) -> str:
+    return FAILED if bar.failed else COLORS.get(bar.kind, (OTHER, ""))[0]
 
 
 def _width(words: str, size: int) -> float:

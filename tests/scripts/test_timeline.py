@@ -26,6 +26,8 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for span in spans_of(retried()):
         tracing.emit(span)
     tracing.emit(Span("submit_chunk", REFS.work("c00000"), 102.2, 102.4))
+    later = {"atelier.node": "", "atelier.task": "c00000-a3"}
+    tracing.emit(Span("a_later_stage", REFS.task("c00000-a3"), 113.0, 114.0, attributes=later))
     other = RunSpans("other", 1)
     tracing.emit(Span("job", None, 50.0, 60.0, other.root, {"atelier.job": "other"}))
     tracing.flush(10)
@@ -50,7 +52,11 @@ def test_lanes_are_the_workflow_the_app_what_waited_and_each_node(traces: Path) 
     assert failed == {"c0": True, "c0 attempt 2": True, "c0 attempt 3": False}
     assert tasks["c0 attempt 3"].begin == 13.0, "what it waited is in the lane above"
     names = [lane.name for lane in picture.lanes]
-    assert names[names.index("task") :] == ["task", "unknown", *["task", "start", "decode", "score", "upload"]]
+    assert names[names.index("task") :] == [
+        "task",
+        "unknown",
+        *["task", "start", "decode", "score", "upload", "a_later_stage"],
+    ]
 
 
 def test_bars_have_the_colours_of_the_legend_and_failures_their_own(traces: Path, tmp_path: Path) -> None:
