@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from telemetry.destinations import SERVICE, DestinationError, Destinations, destinations, in_azure
+from telemetry.destinations import SERVICE, destinations, in_azure
+from telemetry.redact import redact
 
 log = logging.getLogger(__name__)
 
@@ -79,11 +80,11 @@ def _instruments() -> dict[str, Record]:
     """Made when something is recorded for the first time; none where metrics go nowhere."""
     try:
         where = destinations("metrics")
-    except DestinationError as error:
-        log.error("no metrics are exported: %s", error)
-        where = Destinations()
-    if not where:
-        return {}
-    from telemetry.metering import instruments
+        if not where:
+            return {}
+        from telemetry.metering import instruments
 
-    return instruments(METRICS, None if in_azure() else where, SERVICE)
+        return instruments(METRICS, None if in_azure() else where, SERVICE)
+    except Exception as error:  # noqa: BLE001 - an exporter may refuse its settings in any way; jobs go on without metrics
+        log.error("no metrics are exported: %s: %s", type(error).__name__, redact(str(error)))
+        return {}

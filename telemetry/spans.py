@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
-from telemetry.destinations import DestinationError, destinations
+from telemetry.destinations import destinations
 from telemetry.ids import SpanRef
-from telemetry.redact import Value
+from telemetry.redact import Value, redact
 
 if TYPE_CHECKING:
     from telemetry.tracing import Tracing
@@ -77,11 +77,11 @@ def _tracing() -> "Tracing | None":
     """Made at the first span, and only where the environment asks for it: it brings the SDK."""
     try:
         where = destinations("traces")
-    except DestinationError as error:
-        log.error("no spans are exported: %s", error)
-        return None
-    if not where:
-        return None
-    from telemetry.tracing import Tracing
+        if not where:
+            return None
+        from telemetry.tracing import Tracing
 
-    return Tracing(where)
+        return Tracing(where)
+    except Exception as error:  # noqa: BLE001 - an exporter may refuse its settings in any way; jobs go on without spans
+        log.error("no spans are exported: %s: %s", type(error).__name__, redact(str(error)))
+        return None

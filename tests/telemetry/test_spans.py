@@ -177,3 +177,16 @@ def test_spans_go_to_a_collector_where_opentelemetrys_own_variables_say(tmp_path
     spans = ExportTraceServiceRequest.FromString(body).resource_spans[0].scope_spans[0].spans
     assert [span.name for span in spans] == ["fine", "broken"]
     assert {span.trace_id.hex() for span in spans} == {f"{RunSpans('clip', 1).trace_id:032x}"}
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"OTEL_TRACES_EXPORTER": "zipkin"},
+        {"PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "1", "APPLICATIONINSIGHTS_CONNECTION_STRING": "no such thing"},
+    ],
+)
+def test_settings_that_an_exporter_refuses_are_told_and_the_work_goes_on(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    assert run(environment, tmp_path)["on"] is False
