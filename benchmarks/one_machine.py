@@ -5,7 +5,8 @@ python -m benchmarks.one_machine [--seconds 60] [--rate 15] [--runs 2] [--float3
 The system's time is what its user waits: upload, start, plan, score on two nodes, stitch, publish, download. The local
 stack is up already and has had a job, as it would have, and so is Ray: the start of neither is counted. CPU seconds are
 of all processes. All sides paint frame by frame (steadiness 0) with the same network, in `auto` precision with the very
-scorer of a GPU task; in float32 the single process is plain PyTorch. Each result is checked: all frames, the source's sound, the same pictures.
+scorer of a GPU task; in float32 the single process is plain PyTorch. Each result is checked: all frames, the source's
+sound, the same pictures.
 """
 
 import argparse

@@ -87,12 +87,12 @@ def start_of(job: str, frames: tuple[int, int] = (16, 29), **options: object) ->
 
 
 def plan_of(start: StartInput, index: VideoIndex, chunk_size: int = 7, max_chunks: int = 100) -> Plan:
-    return completed(start, index, make_plan(scored_part(start, index), FIGURES, chunk_size), max_chunks)
+    return completed(start, index, make_plan(scored_part(start.request, index), FIGURES, chunk_size), max_chunks)
 
 
 def test_how_the_tasks_run_is_kept_where_chunks_to_reuse_are_put_around_theirs(job: str, index: VideoIndex) -> None:
     start, execution = start_of(job), Execution(precision="float32", compiled=True, workers=2)
-    scored = make_plan(scored_part(start, index), FIGURES, 7, execution)
+    scored = make_plan(scored_part(start.request, index), FIGURES, 7, execution)
     assert completed(start, index, scored, 100).execution == execution
 
 
