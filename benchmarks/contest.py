@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks import machine
 from benchmarks.quality_readings import OURS
-from benchmarks.rivals import CLASSIC, JOHNSON, RIVALS, Ground, fit_rivals
+from benchmarks.rivals import CLASSIC, JOHNSON, RIVALS, SAME_OBJECTIVE, Ground, fit_rivals
 from contracts.fit import RECIPES
 from contracts.styles import BUILTIN_STYLES
 from contracts.task_spec import ScorerOptions
@@ -49,7 +49,7 @@ class NoFitSecondsError(Exception):
 class Terms:
     """The same for every style. `seconds` None: for a built-in style what its file tells. `plain`: Johnson's network is
     fitted in the classic way alone, which takes a third of the time. `steadiness` is ours alone:
-    Johnson's network paints frame by frame."""
+    Johnson's network paints frame by frame. `recipe` is of what is fitted here; None: today's."""
 
     clips: tuple[Path, ...]
     content: tuple[Path, ...]
@@ -64,6 +64,7 @@ class Terms:
     sheets: Path
     plain: bool = False
     steadiness: float = 1.0
+    recipe: str | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Fitted:
 def measure(entry: Entry, terms: Terms) -> dict[str, Any]:
     """The style's entry in the result file; its contact sheet in `terms.sheets`."""
     torch.set_num_threads(terms.threads)
-    recipe = find_recipe(RECIPES[cast(Any, terms.features)])
+    recipe = find_recipe(terms.recipe or RECIPES[cast(Any, terms.features)])
     if entry.builtin:
         recipe = dataclasses.replace(recipe, style_size=style_size_of(entry.name))
     painting = entry.painting.read_bytes()
@@ -208,7 +209,11 @@ def _johnson(
 
     def path(rival: str) -> Path:
         words = re.sub(r"[^a-z0-9]+", "-", rival.lower().removeprefix(JOHNSON.lower())).strip("-")
-        return _cached(entry, terms, recipe, "-".join(filter(None, ("johnson", words, f"{seconds:.0f}s"))))
+        if rival == SAME_OBJECTIVE:
+            return _cached(entry, terms, recipe, f"johnson-{words}-{seconds:.0f}s")
+        # Of a recipe the others take what every network is fitted with, not what ours is asked for.
+        shared = dataclasses.replace(recipe, name="", steps=0, consistency=0, palette=0, scales=(), start=None)
+        return _cached(entry, terms, shared, "-".join(filter(None, ("johnson", words, f"{seconds:.0f}s"))))
 
     ground = Ground(frames, style, extractor, recipe, weights, terms.learning_rate, seconds, device, path)
     fitted = fit_rivals((CLASSIC,) if terms.plain else RIVALS, ground)

@@ -99,6 +99,8 @@ def terms_of(options: argparse.Namespace) -> Terms:
         work=options.work,
         sheets=options.sheets,
         plain=options.plain,
+        steadiness=options.steadiness,
+        recipe=options.recipe,
     )
 
 
@@ -142,6 +144,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--features", choices=sorted(LAYERS), default="squeezenet")
     parser.add_argument("--weights", type=Path, help="file or folder of the extractor's weights")
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="of Johnson's network")
+    parser.add_argument("--steadiness", type=float, default=1.0, help="of ours (default: 1, as a job's)")
+    parser.add_argument("--recipe", help="of what is fitted here (default: today's)")
     parser.add_argument("--plain", action="store_true", help="Johnson's network only in the classic way")
     parser.add_argument("--threads", type=int, default=1, help="of each style's process")
     parser.add_argument("--jobs", type=int, default=1, help="styles at a time, each in a process of its own")

@@ -18,7 +18,9 @@ INTRODUCTION = """# Quality
 
 How good the styles are, in figures: each of our networks beside that of Johnson et al. (2016), fitted frame by frame in
 the classic way (Gram matrices, content, small total variation; nothing about time) with the same features, to the same
-painting, on the same processor with as many threads. This page is written by `python -m benchmarks.quality --table`
+painting, on the same processor with as many threads. Ours are judged as a job shows them: each frame averaged with the
+three before it along the source's motion (`steadiness`, [styles.md](styles.md)), where the last table says 1; Johnson's
+as they are painted, frame by frame. This page is written by `python -m benchmarks.quality --table`
 from `benchmarks/results/quality.json`.
 
 **Goal**, for every style: flicker at most half of Johnson's at equal or lower style loss, and no difference at all
@@ -28,7 +30,8 @@ between two ways to cut a video into chunks.
 READING = """
 Where the style loss is missed: in these minutes Johnson's network matches the Gram matrices better. It is larger, it is
 fitted to nothing else, and it may put grain anywhere in each frame anew, which costs it nothing here and is what
-flickers. Ours is held to the same strokes from frame to frame, and to the painting's colours.
+flickers. Ours is held to the painting's colours too, and somewhat to the same strokes from frame to frame; averaging
+frames takes some grain, of which sharpening gives most back.
 """
 
 MEASURES = """## What is measured
@@ -43,10 +46,12 @@ of the clips.
 - **Palette**: sliced Wasserstein distance between the colours of frame and painting, 0 to 1. Gram matrices of features
   that were trained to name objects say little about colour.
 - **Flicker**: mean absolute difference, 0 to 255, of each frame and the one before it moved along with the source
-  (optical flow of the source by OpenCV's DIS; where flow forth and back disagree is left out). *Source's own* is the
-  same figure for the unpainted clip: what its sensor's noise and the flow's errors amount to.
+  (optical flow of the source by OpenCV's DIS, at full size and its medium preset, not the quick half-size flow that
+  frames are steadied with; where flow forth and back disagree is left out). *Source's own* is the same figure
+  for the unpainted clip: what its sensor's noise and the flow's errors amount to.
 - **Seams**: largest difference of any pixel, 0 to 255, between the clip scored in one chunk and in three.
-- **ms a frame**: scoring alone, without decoding and encoding.
+- **ms a frame**: scoring, and steadying of ours, without decoding and encoding; the clips were painted while the
+  machine had other work, so only to be compared with each other.
 
 The formulas in code: `gpu_task/evaluation/`. To measure a style of your own:
 `python -m gpu_task evaluate MODEL --style PAINTING --clips CLIP.mp4 --out FOLDER`.
@@ -185,6 +190,7 @@ def _fit_table(styles: list[Mapping[str, Any]]) -> str:
         "Johnson's fit",
         "Johnson's rate",
         "Threads",
+        "Our steadiness",
     )
     rows = []
     for style in styles:
@@ -192,7 +198,8 @@ def _fit_table(styles: list[Mapping[str, Any]]) -> str:
         rows.append(
             (_label(style), style["recipe"] or "-", style["features"], f"{style['style_size']} px",
              style["begun_from"] or "random weights", _fit(ours),
-             _fit(theirs), f"{style['johnson']['learning_rate']:g}", str(style["threads"]))
+             _fit(theirs), f"{style['johnson']['learning_rate']:g}", str(style["threads"]),
+             f"{style.get('steadiness', 0):g}")
         )  # fmt: skip
     return markdown_table(head, rows)
 
@@ -210,9 +217,10 @@ def _time_given(styles: list[Mapping[str, Any]]) -> str:
         ours, theirs = style["fit"][OURS]["seconds"], style["fit"][JOHNSON]["seconds"]
         if ours is None or abs(ours - theirs) > SAME_TIME * theirs:
             unequal.append(f"{style['name']} (ours {f'{ours:.0f} s' if ours else 'not recorded'}, {theirs:.0f} s)")
+    notes = "".join(f" {note}" for note in dict.fromkeys(style["note"] for style in styles if "note" in style))
     if not unequal:
-        return f"{BEGUN} Both networks had the same number of seconds, style by style."
-    return f"{BEGUN} Not the same number of seconds for both networks: {'; '.join(unequal)}."
+        return f"{BEGUN} Both networks had the same number of seconds, style by style.{notes}"
+    return f"{BEGUN} Not the same number of seconds for both networks: {'; '.join(unequal)}.{notes}"
 
 
 def _machines(styles: list[Mapping[str, Any]]) -> str:

@@ -10,7 +10,7 @@ Extractor = Literal["squeezenet", "vgg19", "patches"]
 EXTRACTORS: tuple[Extractor, ...] = ("squeezenet", "vgg19", "patches")
 # The recipe that goes with each extractor; `gpu_task/recipes.py` has its numbers. A recipe's name is part of a model's
 # address: change a number there, change the name here.
-RECIPES: dict[Extractor, str] = {"squeezenet": "squeezenet-v3", "vgg19": "vgg19-v1", "patches": "patches-v2"}
+RECIPES: dict[Extractor, str] = {"squeezenet": "squeezenet-v4", "vgg19": "vgg19-v1", "patches": "patches-v2"}
 # Networks are fitted for a size: strokes that suit 360 lines are lost on 2160. Classes by the shorter side, in pixels.
 SIZE_CLASSES = (480, 1080, 2160)
 SMALLEST_CLASS = SIZE_CLASSES[0]

@@ -36,7 +36,8 @@ BUILTIN_STYLES: dict[str, BuiltinStyle] = {
             artist="Vincent van Gogh (1853-1890)",
             origin="Museum of Modern Art, New York; scan by Google Arts & Culture",
             licence=PUBLIC_DOMAIN,
-            sha256="e3867f8ed114afe55a6aa87d57b8daa45f557db18d0c4b1549b273db2e3d9f85",
+            sha256="bcbbb81ad21a3c2757b9c76b477001312accbeba92c8f9457fbdc72c7fc3858f",
+            recipe="squeezenet-v4",
         ),
         BuiltinStyle(
             name="great-wave",
@@ -44,7 +45,8 @@ BUILTIN_STYLES: dict[str, BuiltinStyle] = {
             artist="Katsushika Hokusai (1760-1849)",
             origin="colour woodblock print, a detail",
             licence=PUBLIC_DOMAIN,
-            sha256="07902da7abded1f9568987d505150967a0a11c3a2b062a2c54b691cb8090631c",
+            sha256="124c2ad77745fab0ed1fa6a4b941d84c64f501fb385295c9636f53e3656990bb",
+            recipe="squeezenet-v4",
         ),
         BuiltinStyle(
             name="the-scream",
@@ -60,8 +62,8 @@ BUILTIN_STYLES: dict[str, BuiltinStyle] = {
             artist="made by scripts/paintings/impasto.py",
             origin="this repository",
             licence=OWN,
-            sha256="8dba042b31be4658072cc26c4238d252724755efba529a1546c57ba39111c959",
-            recipe="first-v2",
+            sha256="ddc0f91d3d57fa1bc2f6880f7ad8f0fd823ef1049e9492f92ef396b51fe011b2",
+            recipe="squeezenet-v4",
         ),
         BuiltinStyle(
             name="mosaic",
@@ -69,7 +71,8 @@ BUILTIN_STYLES: dict[str, BuiltinStyle] = {
             artist="made by scripts/paintings/mosaic.py",
             origin="this repository",
             licence=OWN,
-            sha256="95b9b25e86c0607ce0823a25c0772a3dddf6ae6ae7e844b8690b56573d3be49c",
+            sha256="379600f4aa498b4bb0532799295ad9ddca5df07b45c29ab20924743500b3a6a1",
+            recipe="squeezenet-v4",
         ),
         BuiltinStyle(
             name="stained-glass",
@@ -85,7 +88,8 @@ BUILTIN_STYLES: dict[str, BuiltinStyle] = {
             artist="made by scripts/paintings/woodcut.py",
             origin="this repository",
             licence=OWN,
-            sha256="c18e1811182dbb2c66ecf85b9e72c0cfc317c2221f30e46c97b6b6b7f91df1a1",
+            sha256="92deea967a674a64e0452022368818db6a15fe37813478150f35b2a05a80c276",
+            recipe="squeezenet-v4",
         ),
     )
 }

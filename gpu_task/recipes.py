@@ -55,7 +55,7 @@ class Recipe:
     seed: int = 0
 
 
-SQUEEZENET = Recipe(
+SQUEEZENET_3 = Recipe(
     name="squeezenet-v3",
     features="squeezenet",
     steps=800,
@@ -72,12 +72,16 @@ SQUEEZENET = Recipe(
     scales=(1.0, 0.3, 0.3),
     start=NEAREST,
 )
-# By this one the built-in styles were fitted.
-SQUEEZENET_2 = replace(SQUEEZENET, name="squeezenet-v2", start=FIRST_STYLE)
+# Frames are steadied after they are painted (gpu_task/steadying.py), so little calm is bought with style: a fifth of
+# the weight of consistency, and a third of the palette's. With one size in place of three a step takes a third less
+# time. Together the style loss falls by a third.
+SQUEEZENET = replace(SQUEEZENET_3, name="squeezenet-v4", steps=1000, consistency=0.3, palette=0.5, scales=(1.0,))
+# By this one some of the built-in styles were fitted.
+SQUEEZENET_2 = replace(SQUEEZENET_3, name="squeezenet-v2", start=FIRST_STYLE)
 # Gatys et al. (2016), and Johnson et al. (2016) for the size of the squares. The style loss is relative to the style's
 # own Gram matrices, as everywhere here, so the weights of the others mean about the same as for SqueezeNet.
 VGG19 = replace(
-    SQUEEZENET,
+    SQUEEZENET_3,
     name="vgg19-v1",
     features="vgg19",
     crop=256,
@@ -99,12 +103,12 @@ PATCHES = Recipe(
     start=FIRST_STYLE,
 )
 # The styles that ship are fitted as anyone's, but for the one that all fits start from: it started from nothing.
-FIRST = replace(SQUEEZENET, name="first-v2", steps=3000, start=None)
+FIRST = replace(SQUEEZENET_3, name="first-v2", steps=3000, start=None)
 # Seconds, not minutes: does this painting go through at all, and in which colours?
 DRAFT = replace(PATCHES, name="patches-draft", steps=40, crop=96, style_size=192)
 
 RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe for recipe in (SQUEEZENET, SQUEEZENET_2, VGG19, PATCHES, FIRST, DRAFT)
+    recipe.name: recipe for recipe in (SQUEEZENET, SQUEEZENET_3, SQUEEZENET_2, VGG19, PATCHES, FIRST, DRAFT)
 }
 
 

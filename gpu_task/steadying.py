@@ -38,9 +38,9 @@ FINEST_SCALE, REFINEMENTS = 1, 1
 # Mean difference of luma around a pixel, of 255, at which the frame before counts exp(-1/2); and how wide "around" is.
 # Twice the difference takes no more of the flicker.
 TOLERANCE, AROUND = 8.0, 5
-# A mean of four is softer than each. So much of what a blur (its sigma, pixels) would take is added where it was taken;
-# the style loss is then what it was before, within a twentieth, for a fifth more of the flicker that is left.
-SHARPENING, SHARPENING_SIGMA = 0.25, 2.0
+# A mean of four is softer than each, so this much of what a blur (its sigma, pixels) would take is added where frames
+# were averaged. Starry Night: a style loss of 0.074 as painted, 0.100 averaged, 0.071 sharpened; flicker 3.2, 2.1, 2.65.
+SHARPENING, SHARPENING_SIGMA = 0.33, 2.0
 # One thread keeps up with a network on a processor. Beside a GPU there are cores to spare, and they set the pace.
 MAX_THREADS, CORES_PER_THREAD = 8, 2
 

@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--weights", type=Path, help="file of the extractor's weights (default: see docs/features.md)")
     parser.add_argument("--more", type=Path, nargs="+", default=[], metavar="FILE", help="images, videos to fit on too")
     parser.add_argument("--start", type=Path, help="a fitted style to begin from")
-    parser.add_argument("--recipe", choices=list(RECIPES), help="default: squeezenet-v3; for impasto first-v2")
+    parser.add_argument("--recipe", choices=list(RECIPES), help="default: squeezenet-v4; for impasto first-v2")
     parser.add_argument("--seconds", type=float, default=math.inf, help="longest time for each fit")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="default: where those that ship are")

@@ -95,3 +95,15 @@ def test_a_fit_that_had_more_time_is_told(style: dict[str, Any], tmp_path: Path)
     text = page({"styles": {"wave": style}}, tmp_path, tmp_path)
     assert "wave (ours not recorded, 200 s)" in text
     assert "| not recorded |" in text
+
+
+def test_what_is_to_be_said_of_a_fit_is_said_once(style: dict[str, Any], tmp_path: Path) -> None:
+    noted = style | {"note": "Ours had other work beside it."}
+    text = page({"styles": {"wave": noted, "scream": noted | {"name": "scream"}}}, tmp_path, tmp_path)
+    assert text.count("Ours had other work beside it.") == 1
+
+
+def test_whether_frames_were_steadied_is_told_style_by_style(style: dict[str, Any], tmp_path: Path) -> None:
+    text = page({"styles": {"a": style | {"steadiness": 0.5}, "b": style | {"name": "b"}}}, tmp_path, tmp_path)
+    rows = [line for line in text.splitlines() if "squeezenet-v2" in line]
+    assert [row.rstrip(" |").rpartition("| ")[2] for row in rows] == ["0.5", "0"]

@@ -246,7 +246,7 @@ def test_rounding_changes_a_real_loss_by_less_than_a_thousandth(tmp_path: Path) 
     from gpu_task.training import to_tensor
 
     assert main(["--features", "squeezenet", "--out", str(tmp_path), "--from", str(REAL_SQUEEZENET)]) == 0
-    recipe = RECIPES["squeezenet-v3"]
+    recipe = RECIPES["squeezenet-v4"]
     style, source, output = (to_tensor(photo)[..., :128, :128] for photo in photographs()[:3])
     losses = []
     for path in (REAL_SQUEEZENET, tmp_path / "squeezenet.safetensors"):

@@ -61,7 +61,7 @@ def run(recipe: Recipe, style: np.ndarray, extractor: Path) -> tuple[torch.nn.Mo
     return fit(frames, objective, recipe, CPU, reports.append), reports
 
 
-@pytest.mark.parametrize(("name", "steps", "crop"), [("squeezenet-v3", 25, 64), ("patches-v2", 60, 40)])
+@pytest.mark.parametrize(("name", "steps", "crop"), [("squeezenet-v4", 25, 64), ("patches-v2", 60, 40)])
 def test_the_style_loss_falls(name: str, steps: int, crop: int, style: np.ndarray, extractor: Path) -> None:
     _, reports = run(small(name, content=0.1, steps=steps, crop=crop, start=None), style, extractor)
 
@@ -72,7 +72,7 @@ def test_the_style_loss_falls(name: str, steps: int, crop: int, style: np.ndarra
 
 def test_the_same_recipe_gives_the_same_weights_and_another_seed_others(style: np.ndarray, extractor: Path) -> None:
     def weights(seed: int) -> torch.Tensor:
-        network, _ = run(small("squeezenet-v3", steps=2, seed=seed), style, extractor)
+        network, _ = run(small("squeezenet-v4", steps=2, seed=seed), style, extractor)
         return torch.cat([value.flatten() for value in network.state_dict().values()])
 
     first = weights(1)
@@ -95,7 +95,7 @@ def test_consistency_is_always_asked_for_and_more_and_more_so() -> None:
 
 
 def test_squares_are_cut_from_frames_smaller_than_the_crop_too() -> None:
-    squares = draw_squares([to_tensor(picture(0))], small("squeezenet-v3", crop=128, batch=3), torch.Generator())
+    squares = draw_squares([to_tensor(picture(0))], small("squeezenet-v4", crop=128, batch=3), torch.Generator())
 
     assert squares.shape == (3, 3, 132, 132)
     assert squares.min() >= 0
@@ -103,7 +103,7 @@ def test_squares_are_cut_from_frames_smaller_than_the_crop_too() -> None:
 
 
 def test_an_unknown_recipe_is_named() -> None:
-    with pytest.raises(UnknownRecipeError, match="'vgg-v9' is not known; there are: squeezenet-v3"):
+    with pytest.raises(UnknownRecipeError, match="'vgg-v9' is not known; there are: squeezenet-v4"):
         find_recipe("vgg-v9")
 
 
@@ -119,7 +119,7 @@ def test_a_fit_begins_from_what_its_recipe_names(style: np.ndarray, extractor: P
 def test_a_fit_begins_from_the_nearest_style(style: np.ndarray, extractor: Path) -> None:
     """To the picture that mosaic makes of the frames, mosaic is nearest; without it, another is."""
     frames = [picture(0), picture(9)]
-    recipe = small("squeezenet-v3", steps=1, learning_rate=0.0)
+    recipe = small("squeezenet-v4", steps=1, learning_rate=0.0)
     with torch.inference_mode():
         painted = read_weights(style_path("mosaic"))(to_tensor(frames[0]))
     like_mosaic = (painted[0].permute(1, 2, 0) * 255).byte().numpy()
@@ -145,7 +145,7 @@ def test_time_counts_only_where_it_is_up_before_the_steps_are() -> None:
 
 
 @pytest.mark.parametrize("color", [(0, 0, 0), (255, 255, 255), (10, 20, 250)])
-@pytest.mark.parametrize("name", ["squeezenet-v3", "patches-v2"])
+@pytest.mark.parametrize("name", ["squeezenet-v4", "patches-v2"])
 def test_a_picture_of_one_colour_can_be_fitted_to(name: str, color: tuple[int, int, int], extractor: Path) -> None:
     plain = np.full((96, 96, 3), color, np.uint8)
 
