@@ -135,11 +135,13 @@ def measure(entry: Entry, terms: Terms) -> dict[str, Any]:
 
 
 def _as_long(entry: Entry, terms: Terms, ours: Fitted) -> float:
-    """Seconds for Johnson's network: what `terms` say, else what ours had; the page tells both.
+    """Seconds for Johnson's network: what `terms` say, else what ours had; never less than ours if it was fitted here.
 
     Raises: NoFitSecondsError.
     """
     seconds = terms.seconds or ours.seconds
+    if not entry.builtin and ours.seconds:
+        seconds = max(ours.seconds, terms.seconds or 0.0)
     if seconds is None:
         raise NoFitSecondsError(
             f"{entry.name}: its file does not tell its fit's seconds; give --fitted {entry.name}=SECONDS"

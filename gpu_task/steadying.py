@@ -39,7 +39,7 @@ FINEST_SCALE, REFINEMENTS = 1, 1
 # Twice the difference takes no more of the flicker.
 TOLERANCE, AROUND = 8.0, 5
 # A mean of four is softer than each, so this much of what a blur (its sigma, pixels) would take is added where frames
-# were averaged. Starry Night: a style loss of 0.074 as painted, 0.100 averaged, 0.071 sharpened; flicker 3.2, 2.1, 2.65.
+# were averaged. Starry Night: style loss 0.074 as painted, 0.100 averaged, 0.071 sharpened; flicker 3.2, 2.1, 2.65.
 SHARPENING, SHARPENING_SIGMA = 0.33, 2.0
 # One thread keeps up with a network on a processor. Beside a GPU there are cores to spare, and they set the pace.
 MAX_THREADS, CORES_PER_THREAD = 8, 2
