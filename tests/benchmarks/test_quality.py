@@ -74,17 +74,17 @@ def test_one_command_measures_and_goes_on_where_it_was(media: Path, tmp_path: Pa
         "--upload",
         "my_style.png",
         "--style",
-        "starry-night=my_style.png",
+        "stained-glass=my_style.png",
         "--fitted",
-        "starry-night=900",
+        "stained-glass=900",
     ]
     assert quality.main(again) == 0
     styles = json.loads(result.read_text())["styles"]
     assert styles["my-style"] == style
-    assert styles["starry-night"]["kind"] == "builtin"
-    assert [model["model"] for model in styles["starry-night"]["models"]] == [OURS, JOHNSON]
-    assert styles["starry-night"]["fit"][OURS]["seconds"] == 900
-    assert styles["starry-night"]["fit"][JOHNSON]["seconds"] == 0.5
+    assert styles["stained-glass"]["kind"] == "builtin"
+    assert [model["model"] for model in styles["stained-glass"]["models"]] == [OURS, JOHNSON]
+    assert styles["stained-glass"]["fit"][OURS]["seconds"] == 900
+    assert styles["stained-glass"]["fit"][JOHNSON]["seconds"] == 0.5
     assert {name: (tmp_path / "work" / name).stat().st_mtime_ns for name in fitted} == fitted
 
     assert quality.main(["--table", "--result", str(result), "--page", str(written), "--sheets", str(tmp_path)]) == 0
