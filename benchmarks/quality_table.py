@@ -99,7 +99,7 @@ def page(report: Mapping[str, Any], folder: Path, sheets: Path) -> str:
         f"(median {median(shares):.2f})."
     )
     side = max(clip["width"], clip["height"])
-    parts = [INTRODUCTION, summary, _summary_table(styles), _out_of_reach(styles)]
+    parts = [INTRODUCTION, summary, _summary_table(styles), _out_of_reach(styles), _flicker_missed(styles)]
     parts += [READING] if any(not verdict(style).style for style in styles) else []
     parts += readings(styles)
     parts += [MEASURES.format(frames=clip["frames"], side=side)]
@@ -149,6 +149,21 @@ def _out_of_reach(styles: list[Mapping[str, Any]]) -> str:
     return (
         f"Half of Johnson's flicker is less than the clips have unpainted: {', '.join(told)}. *Share above it* is our "
         "share of what exceeds the clips' own; the goal is judged by the plain share all the same."
+    )
+
+
+def _flicker_missed(styles: list[Mapping[str, Any]]) -> str:
+    """How much of what the goal allows the clips have themselves, where our flicker is more than that."""
+    told = []
+    for style in styles:
+        half = FLICKER_SHARE * _overall(style, JOHNSON)["flicker"]
+        if not verdict(style).flicker:
+            told.append(f"{style['name']} ({_overall(style, OURS)['source_flicker'] / half:.0%})")
+    if not told:
+        return ""
+    return (
+        "Where flicker is missed, so much of the half of Johnson's that the goal allows is the clips' own: "
+        f"{', '.join(told)}."
     )
 
 

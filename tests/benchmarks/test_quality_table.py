@@ -86,6 +86,15 @@ def test_a_half_that_no_picture_could_reach_is_told(style: dict[str, Any], tmp_p
     assert "**not met**: flicker" in text  # all the same
 
 
+def test_how_much_of_the_allowed_flicker_is_the_clips_own_is_told_where_it_is_missed(
+    style: dict[str, Any], tmp_path: Path
+) -> None:
+    missed = changed(style, flicker=2.5, source_flicker=1.5) | {"name": "scream"}
+    told = "the goal allows is the clips' own: scream (75%)."
+    assert told in page({"styles": {"wave": style, "scream": missed}}, tmp_path, tmp_path)
+    assert "Where flicker is missed" not in page({"styles": {"wave": style}}, tmp_path, tmp_path)
+
+
 def test_a_fit_that_had_more_time_is_told(style: dict[str, Any], tmp_path: Path) -> None:
     style["fit"][OURS]["seconds"] = 2000.0
 
