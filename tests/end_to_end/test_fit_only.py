@@ -38,6 +38,8 @@ def test_a_style_alone_is_fitted_and_a_later_job_uses_it(stack: LocalStack, smal
         "frames": 0,
         "bad_frames": 0,
         "output_bytes": 0,
+        "wasted_seconds": 0.0,
+        "wasted_cost": 0.0,
     }
     assert output["cost"] > 0
     assert stack.batch_tasks(job) == ["fit-a1"]
