@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import random
 import socket
 from collections.abc import Mapping
 
@@ -9,6 +10,10 @@ from local.errors import PortError
 
 _log = logging.getLogger(__name__)
 ADDRESS = "127.0.0.1"
+# Below those that systems give to outgoing connections (Linux: from 32768, macOS: from 49152): one of these would be
+# taken, now and then, between its choice and its use.
+FREE = range(20_000, 32_768)
+TRIES = 50
 
 
 def choose_ports(
@@ -28,7 +33,7 @@ def choose_ports(
                     raise PortError(f"port {required[name]} for {name} is taken: free it, or give another port")
                 continue
             known = [port for port in (remembered.get(name), usual[name]) if port]
-            chosen[name] = _first_free([*known, 0], held)
+            chosen[name] = _first_free([*known, *random.sample(FREE, TRIES), 0], held)
             _warn_if_moved(name, chosen[name], remembered.get(name))
     return chosen
 

@@ -1,6 +1,5 @@
 """Microsoft's own durable engine with orchestrations and activities of a test's choice."""
 
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, override
@@ -9,6 +8,8 @@ import durabletask.internal.orchestrator_service_pb2 as pb
 from durabletask.client import TaskHubGrpcClient
 from durabletask.testing import InMemoryOrchestrationBackend
 from durabletask.worker import TaskHubGrpcWorker
+
+from local.ports import choose_ports
 
 OVER = (pb.ORCHESTRATION_STATUS_COMPLETED, pb.ORCHESTRATION_STATUS_FAILED, pb.ORCHESTRATION_STATUS_TERMINATED)
 
@@ -27,9 +28,7 @@ def task_hub(
     orchestrations: list[Callable[..., Any]], activities: dict[str, Callable[[Any], Any]] | None = None
 ) -> Iterator[TaskHubGrpcClient]:
     """A client of a running engine; `activities` are by name and take the payload."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = choose_ports({"hub": 0}, {})["hub"]
     backend = Backend(port=port)
     backend.start()
     worker = TaskHubGrpcWorker(host_address=f"127.0.0.1:{port}")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from local.errors import PortError
-from local.ports import ADDRESS, choose_ports
+from local.ports import ADDRESS, FREE, choose_ports
 
 
 @pytest.fixture
@@ -40,6 +40,10 @@ def test_losing_the_port_of_the_last_run_is_said_aloud(taken: int, caplog: pytes
     with caplog.at_level(logging.WARNING):
         moved = choose_ports({"blob": 0}, {"blob": taken})["blob"]
     assert f"port {taken}, used for blob so far, is taken: using {moved}" in caplog.text
+
+
+def test_any_free_one_is_none_that_an_outgoing_connection_may_be_given() -> None:
+    assert choose_ports({"blob": 0}, {})["blob"] in FREE
 
 
 def test_no_two_are_the_same(free: int) -> None:
